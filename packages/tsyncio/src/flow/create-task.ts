@@ -1,0 +1,81 @@
+/** Starting tasks. Mirrors asyncio/tasks.py `create_task` and the eager task factory. */
+
+import { RuntimeError } from "../base/errors.ts";
+import { runningLoop } from "../kernel/current.ts";
+import { asTaskBody, type Job } from "../kernel/job.ts";
+import { type EventLoop, getEventLoop, type TaskFactory } from "../kernel/loop.ts";
+import { Task, type TaskBody, type TaskOptions } from "../kernel/task.ts";
+
+/**
+ * Runs a job concurrently, as a task of the running loop; outside of any, of the thread's default loop.
+ *
+ * @param job - A coroutine, a `function*`, an async function, or anything that can be awaited.
+ * @param options - `name` for messages; `context` to run in; `eager`: run the first step before this returns.
+ * @returns the task: await it, cancel it, or let it run.
+ * @throws {TypeError} when the job cannot be awaited; {RuntimeError} when it is a coroutine that was awaited before.
+ *
+ * **Suspends** never. **Source** asyncio/tasks.py `create_task`.
+ *
+ * @example
+ * ```ts
+ * const task = createTask(function* () { yield* sleep(1); return "ready"; }, { name: "oven" });
+ * yield* task; // => "ready"
+ * ```
+ */
+export function createTask<T>(job: Job<T>, options: TaskOptions = {}): Task<T> {
+  return (runningLoop() ?? getEventLoop()).createTask(asTaskBody(job), options);
+}
+
+/**
+ * Runs a job in the loop of another part of the program, for callers that are not in that loop.
+ *
+ * @returns a Future of the caller's loop (the default loop outside of any): cancelling it cancels the job.
+ *
+ * **Suspends** never. **Source** asyncio/tasks.py `run_coroutine_threadsafe`; between threads, see decision 0006.
+ */
+export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): import("../kernel/future.ts").Future<T> {
+  const outer = (runningLoop() ?? getEventLoop()).createFuture<T>();
+  loop.callSoonThreadsafe(() => {
+    const task = loop.createTask(asTaskBody(job));
+    outer.addDoneCallback(() => {
+      if (outer.cancelled()) task.cancel();
+    });
+    task.addDoneCallback(() => {
+      if (outer.done()) {
+        if (!task.cancelled()) task.exception();
+      } else if (task.cancelled()) outer.cancel();
+      else if (task.exception() !== null) outer.setException(task.exception());
+      else outer.setResult(task.result());
+    });
+  });
+  return outer;
+}
+
+/**
+ * A task factory whose tasks run their first step at once: `loop.setTaskFactory(eagerTaskFactory)`.
+ *
+ * **Source** asyncio/tasks.py `eager_task_factory`.
+ */
+export const eagerTaskFactory: TaskFactory = (loop, body, options) => new Task(body, { ...options, loop, eager: true });
+
+/**
+ * Makes an eager task factory for a class of tasks of your own.
+ *
+ * @throws {TypeError} when it is not a subclass of Task.
+ *
+ * **Source** asyncio/tasks.py `create_eager_task_factory`.
+ */
+export function createEagerTaskFactory(
+  taskClass: new <T>(body: TaskBody<T>, options: TaskOptions & { loop: EventLoop }) => Task<T>,
+): TaskFactory {
+  if (typeof taskClass !== "function" || !(taskClass === Task || taskClass.prototype instanceof Task)) {
+    throw new TypeError("Expected a class that extends Task");
+  }
+  return (loop, body, options) => new taskClass(body, { ...options, loop, eager: true });
+}
+
+/** The task that an operation needs to act upon. */
+export function needTask(task: Task<unknown> | null, what: string): Task<unknown> {
+  if (task === null) throw new RuntimeError(`Cannot use ${what} here: it must run inside a task`, "NO_TASK");
+  return task;
+}

@@ -1,0 +1,169 @@
+/** Running several things and collecting their results. Mirrors asyncio/tasks.py `gather`. */
+
+import { CancelledError, show } from "../base/errors.ts";
+import { runningLoop } from "../kernel/current.ts";
+import { FAILED, Future } from "../kernel/future.ts";
+import { ensureFuture, type Job } from "../kernel/job.ts";
+import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
+import { isCoroutine, isPromiseLike, type Task } from "../kernel/task.ts";
+
+/** The result type of a job. */
+export type ResultOf<J> = J extends () => infer R ? AwaitedResult<R> : AwaitedResult<J>;
+type AwaitedResult<A> =
+  A extends Future<infer T>
+    ? T
+    : A extends Generator<unknown, infer T, unknown>
+      ? T
+      : A extends PromiseLike<infer T>
+        ? Awaited<T>
+        : A;
+
+type Results<J extends readonly unknown[]> = { -readonly [K in keyof J]: ResultOf<J[K]> };
+type Outcomes<J extends readonly unknown[]> = { -readonly [K in keyof J]: ResultOf<J[K]> | Error };
+
+/** The future that `gather` returns: cancelling it cancels the children, and it ends when they have. */
+class GatheringFuture<T> extends Future<T> {
+  #children: readonly Future<unknown>[] = [];
+  #cancelRequested = false;
+
+  adopt(children: readonly Future<unknown>[]): void {
+    this.#children = children;
+    this._source = {
+      describe: () => `gather of ${children.length} (${children.filter((each) => !each.done()).length} to go)`,
+      holders: () => children.filter((each) => !each.done()) as Task<unknown>[],
+    };
+  }
+
+  get cancelRequested(): boolean {
+    return this.#cancelRequested;
+  }
+
+  override cancel(message?: string): boolean {
+    if (this.done()) return false;
+    let any = false;
+    for (const child of this.#children) if (child.cancel(message)) any = true;
+    if (any) {
+      // The future itself ends when all children have: with a CancelledError, unless one of them refuses to be cancelled.
+      this.#cancelRequested = true;
+    }
+    return any;
+  }
+}
+
+/**
+ * Runs jobs concurrently; its result is the tuple of their results, in the order of the jobs.
+ *
+ * The first error goes to whoever awaits, at once, and the other jobs go on; use `taskGroup` to have them cancelled.
+ * Cancelling the returned future cancels all jobs. A job given twice runs once.
+ *
+ * @param jobs - Coroutines, Futures, promises, or functions; as arguments, or as one array.
+ * @param options - With `returnExceptions: true`, errors take the place of results and nothing is thrown.
+ * @throws the first error of a job; {CancelledError} when a job was cancelled.
+ *
+ * **Suspends** when awaited, until all are done or one fails. **Cancel** cancels all jobs and waits for them.
+ * **Source** asyncio/tasks.py `gather`.
+ *
+ * @example
+ * ```ts
+ * yield* gather(sleep(2, "a"), () => "b", Promise.resolve(3)); // => ["a", "b", 3]
+ * ```
+ */
+export function gather<const J extends readonly Job<unknown>[]>(
+  jobs: J,
+  options: { readonly returnExceptions: true },
+): Future<Outcomes<J>>;
+export function gather<const J extends readonly Job<unknown>[]>(
+  jobs: J,
+  options?: { readonly returnExceptions?: false | undefined },
+): Future<Results<J>>;
+export function gather<const J extends readonly Job<unknown>[]>(
+  jobs: J,
+  options: { readonly returnExceptions?: boolean | undefined },
+): Future<Outcomes<J>>;
+export function gather<T>(jobs: Iterable<Job<T>>, options?: { readonly returnExceptions?: boolean }): Future<T[]>;
+export function gather<const J extends readonly Job<unknown>[]>(...jobs: J): Future<Results<J>>;
+export function gather(...given: unknown[]): Future<unknown> {
+  const [jobs, returnExceptions] = readArguments(given);
+  const loop = jobs.find((job): job is Future<unknown> => job instanceof Future)?._loop ?? runningLoop() ?? getEventLoop();
+  if (jobs.length === 0) {
+    const empty = loop.createFuture<unknown[]>();
+    empty.setResult([]);
+    return empty;
+  }
+  return new Gathering(loop, jobs, returnExceptions).outer;
+}
+
+function readArguments(given: unknown[]): [jobs: Job<unknown>[], returnExceptions: boolean] {
+  const [first, second] = given;
+  const listed = typeof first === "object" && first !== null && !isJob(first) && Symbol.iterator in first;
+  const options = listed && given.length <= 2 ? (second as { returnExceptions?: boolean } | undefined) : undefined;
+  const jobs = listed && given.length <= 2 ? [...(first as Iterable<Job<unknown>>)] : (given as Job<unknown>[]);
+  for (const [index, job] of jobs.entries()) {
+    if (!isJob(job)) {
+      throw new TypeError(`Expected a coroutine, Future, promise or function as job ${index} of gather(), got ${show(job)}`);
+    }
+  }
+  return [jobs, options?.returnExceptions ?? false];
+}
+
+function isJob(value: unknown): boolean {
+  return typeof value === "function" || isCoroutine(value) || isPromiseLike(value);
+}
+
+class Gathering {
+  readonly outer: GatheringFuture<unknown[]>;
+  readonly #children: Future<unknown>[] = [];
+  readonly #returnExceptions: boolean;
+  readonly #unique: number;
+  #finished = 0;
+
+  constructor(loop: EventLoop, jobs: readonly Job<unknown>[], returnExceptions: boolean) {
+    this.#returnExceptions = returnExceptions;
+    const futures = new Map<Job<unknown>, Future<unknown>>();
+    // Eager tasks may be done by now, and one that is done counts only when the outer future exists.
+    const early: Future<unknown>[] = [];
+    for (const job of jobs) {
+      let child = futures.get(job);
+      if (child === undefined) {
+        child = ensureFuture(job, { loop });
+        futures.set(job, child);
+        if (child.done()) early.push(child);
+        else child.addDoneCallback((future) => this.#childDone(future));
+      }
+      this.#children.push(child);
+    }
+    this.#unique = futures.size;
+    this.outer = new GatheringFuture<unknown[]>({ loop });
+    this.outer.adopt([...futures.values()]);
+    for (const child of early) this.#childDone(child);
+  }
+
+  #childDone(child: Future<unknown>): void {
+    this.#finished++;
+    const { outer } = this;
+    if (outer.done()) {
+      // Its error came after the outer future was done; asyncio drops it, too, as one error was told already.
+      if (!child.cancelled()) child.exception();
+      return;
+    }
+    if (!this.#returnExceptions) {
+      if (child.cancelled()) {
+        outer.setException(child._cancelledError());
+        return;
+      }
+      if (child._state === FAILED) {
+        outer._settle(FAILED, child.exception());
+        return;
+      }
+    }
+    if (this.#finished < this.#unique) return;
+    const results = this.#children.map((each) => {
+      if (!each.cancelled()) return each.exception() ?? each.result();
+      return new CancelledError(typeof each._outcome === "string" ? each._outcome : "");
+    });
+    if (outer.cancelRequested) {
+      const last = this.#children.at(-1) as Future<unknown>;
+      outer.setException(last.cancelled() ? last._cancelledError() : new CancelledError());
+    } else outer.setResult(results);
+  }
+}

@@ -1,0 +1,105 @@
+/** Protection from cancellation. Mirrors asyncio/tasks.py `shield`; `shielded` is ours. */
+
+import { CancelledError } from "../base/errors.ts";
+import { current } from "../kernel/current.ts";
+import { FAILED, type Future } from "../kernel/future.ts";
+import { type Body, callBody, checkBody, ensureFuture, type Job } from "../kernel/job.ts";
+import { type Operation, operation } from "../kernel/operation.ts";
+import type { Coroutine } from "../kernel/suspended.ts";
+import type { Task } from "../kernel/task.ts";
+import { MUST_CANCEL } from "../kernel/task-flags.ts";
+import { needTask } from "./create-task.ts";
+
+/**
+ * Returns a future of the job's result whose cancellation does not reach the job.
+ *
+ * Whoever waits is still cancelled; the job goes on by itself, and an error it ends with is told to the loop's exception
+ * handler. For cleanup that must be finished before going on, use {@link shielded}.
+ *
+ * **Suspends** when awaited, until the job is done. **Cancel** leaves the job running. **Source** asyncio/tasks.py `shield`.
+ *
+ * @example
+ * ```ts
+ * yield* shield(sleep(1, "saved")); // => "saved"
+ * ```
+ */
+export function shield<T>(job: Job<T>): Future<T> {
+  const inner = ensureFuture(job);
+  if (inner.done()) return inner;
+  const loop = inner.getLoop();
+  const outer = loop.createFuture<T>();
+  outer._source = { describe: () => `shield of ${inner.describe()}`, holders: () => inner.holders() };
+  const copy = (): void => {
+    if (outer.done()) return;
+    if (inner.cancelled()) outer.cancel();
+    else if (inner._state === FAILED) outer._settle(FAILED, inner.exception());
+    else outer.setResult(inner.result());
+  };
+  const report = (): void => {
+    if (inner.cancelled()) return;
+    const exception = inner.exception();
+    if (exception === null) return;
+    const what = exception instanceof Error ? exception.name : "An error";
+    loop.callExceptionHandler({ message: `${what} exception in shielded future`, exception, future: inner });
+  };
+  inner.addDoneCallback(copy);
+  outer.addDoneCallback(() => {
+    if (inner.done()) return;
+    // Nobody waits for the job any more: its error, if it ends with one, has nowhere else to go.
+    inner.removeDoneCallback(copy);
+    inner.addDoneCallback(report);
+  });
+  return outer;
+}
+
+/**
+ * Runs a body that is not to be interrupted: a cancellation that comes meanwhile is delivered when the body has ended.
+ *
+ * For cleanup that waits: `finally { yield* shielded(function* () { yield* connection.close(); }); }`. `task.signal` is not
+ * aborted before the end either. Keep it short: nothing can stop the body, not even a timeout around it.
+ *
+ * @throws what the body throws; else {CancelledError} when a cancellation came meanwhile; {RuntimeError} outside of a task.
+ *
+ * **Suspends** as the body does. **Cancel** is kept until the body has ended.
+ *
+ * @example
+ * ```ts
+ * yield* shielded(function* () { yield* sleep(1); return "clean"; }); // => "clean"
+ * ```
+ */
+export function shielded<T>(body: Body<[], T>): Operation<T> {
+  checkBody(body, "shielded");
+  return operation(protecting(body), "shielded");
+}
+
+function* protecting<T>(body: Body<[], T>): Coroutine<T> {
+  const task = needTask(current.task, "shielded()");
+  const rare = task._rarely();
+  // A request that has not been delivered yet waits like one that comes later.
+  if ((task._flags & MUST_CANCEL) !== 0 && rare.shields === 0) {
+    task._flags &= ~MUST_CANCEL;
+    rare.deferred = true;
+  }
+  rare.shields++;
+  let result: T;
+  try {
+    result = yield* callBody(body);
+  } catch (error) {
+    if (unshield(task)) task._deliverCancel(rare.cancelMessage);
+    throw error;
+  }
+  if (unshield(task)) {
+    rare.controller?.abort(new CancelledError(rare.cancelMessage));
+    throw new CancelledError(rare.cancelMessage);
+  }
+  return result;
+}
+
+/** Leaves a region; says whether a cancellation is due now. */
+function unshield(task: Task<unknown>): boolean {
+  const rare = task._rarely();
+  rare.shields--;
+  if (rare.shields > 0 || !rare.deferred) return false;
+  rare.deferred = false;
+  return true;
+}

@@ -1,0 +1,208 @@
+/** Tasks that live and die together. Mirrors asyncio/taskgroups.py. */
+
+import { ExceptionGroup, isCancelled, KeyboardInterrupt, RuntimeError } from "../base/errors.ts";
+import { current } from "../kernel/current.ts";
+import { FAILED, type Future } from "../kernel/future.ts";
+import { asTaskBody, type Body, callBody, checkBody, type Job } from "../kernel/job.ts";
+import { type Operation, operation } from "../kernel/operation.ts";
+import type { Coroutine } from "../kernel/suspended.ts";
+import { isCoroutine, type Task, type TaskOptions } from "../kernel/task.ts";
+import { needTask } from "./create-task.ts";
+
+/**
+ * A group of tasks: `taskGroup` hands it to its body. Leaving the body waits for all of them; an error of one cancels the rest.
+ *
+ * **Source** asyncio/taskgroups.py `TaskGroup`.
+ */
+export class TaskGroup {
+  #parent: Task<unknown> | null = null;
+  #entered = false;
+  #exiting = false;
+  #aborting = false;
+  /** We have cancelled the parent, to interrupt the body; that request is ours to take back. */
+  #parentCancelRequested = false;
+  #cancelled = false;
+  readonly #tasks = new Set<Task<unknown>>();
+  #errors: unknown[] = [];
+  #interrupt: KeyboardInterrupt | null = null;
+  #allDone: Future<void> | null = null;
+
+  /**
+   * Starts a task in the group.
+   *
+   * @param job - As for `createTask`.
+   * @throws {RuntimeError} when the group is not entered, has ended, or is shutting down.
+   *
+   * **Suspends** never. **Source** `TaskGroup.create_task`.
+   */
+  createTask<T>(job: Job<T>, options: TaskOptions = {}): Task<T> {
+    const reason = !this.#entered
+      ? "has not been entered"
+      : this.#exiting && this.#tasks.size === 0
+        ? "is finished"
+        : this.#aborting
+          ? "is shutting down"
+          : null;
+    if (reason !== null) {
+      // The coroutine will never run: closed, it is not reported as forgotten.
+      if (typeof job === "object" && isCoroutine(job)) job.return(undefined as T);
+      throw new RuntimeError(`Cannot create a task in ${this}: the group ${reason}`, "GROUP_CLOSED");
+    }
+    const task = (this.#parent as Task<unknown>)._loop.createTask(asTaskBody(job), options);
+    this.#tasks.add(task as Task<unknown>);
+    task.addDoneCallback((done) => this.#onTaskDone(done as Task<unknown>));
+    // An eager task may have cancelled the group before it was a member.
+    if (this.#cancelled && !task.done()) task.cancel();
+    return task;
+  }
+
+  /**
+   * Cancels all tasks of the group and its body; leaving the group then is no error. Harmless when repeated.
+   *
+   * **Suspends** never. **Source** `TaskGroup.cancel` (3.15).
+   */
+  cancel(): void {
+    if (!this.#entered) throw new RuntimeError(`Cannot cancel ${this}: the group has not been entered`);
+    if (this.#cancelled || (this.#exiting && this.#tasks.size === 0)) return;
+    this.#cancelled = true;
+    if (!this.#aborting) this.#abort();
+    const parent = this.#parent as Task<unknown>;
+    if (!this.#parentCancelRequested && !this.#exiting) {
+      this.#parentCancelRequested = true;
+      parent.cancel();
+    }
+  }
+
+  /** @internal */
+  _enter(): void {
+    this.#parent = needTask(current.task, "a task group");
+    this.#entered = true;
+  }
+
+  /** @internal Waits for the tasks and throws what has to be thrown; `failure` is how the body ended. */
+  *_exit(failure: { error: unknown } | null): Coroutine<void> {
+    const parent = this.#parent as Task<unknown>;
+    this.#exiting = true;
+    if (failure !== null && failure.error instanceof KeyboardInterrupt) this.#interrupt ??= failure.error;
+    let cancellation = failure !== null && isCancelled(failure.error) ? failure : null;
+    if (failure !== null && !this.#aborting) this.#abort();
+
+    while (this.#tasks.size > 0) {
+      const allDone = parent._loop.createFuture<void>();
+      allDone._source = {
+        describe: () => `TaskGroup (${this.#tasks.size} to go)`,
+        holders: () => this.#tasks,
+      };
+      this.#allDone = allDone;
+      try {
+        yield* allDone;
+      } catch (error) {
+        // Our parent is cancelled while it waits here:
+        //   const g = createTask(() => taskGroup(…)); …; g.cancel();
+        // The children are told once; a second request does not hurry them.
+        if (!isCancelled(error)) throw error;
+        if (!this.#aborting) {
+          cancellation = { error };
+          this.#abort();
+        }
+      }
+      this.#allDone = null;
+    }
+
+    const errors = this.#errors;
+    this.#errors = [];
+    if (this.#interrupt !== null) throw this.#interrupt;
+    // The cancellation was our own, to get the parent out of the body; with nobody else's left, it ends here.
+    if (this.#parentCancelRequested && parent.uncancel() === 0) cancellation = null;
+    if (cancellation !== null && errors.length === 0) throw cancellation.error;
+    if (failure !== null && !isCancelled(failure.error)) errors.push(failure.error);
+    if (errors.length > 0) {
+      // Somebody else has cancelled the parent as well; the group's errors go first, and the cancellation is delivered at the
+      // next wait after whoever catches them.
+      if (parent.cancelling() > 0) {
+        parent.uncancel();
+        parent.cancel();
+      }
+      throw new ExceptionGroup("unhandled errors in a TaskGroup", errors);
+    }
+  }
+
+  #abort(): void {
+    this.#aborting = true;
+    for (const task of [...this.#tasks]) if (!task.done()) task.cancel();
+  }
+
+  #onTaskDone(task: Task<unknown>): void {
+    this.#tasks.delete(task);
+    if (this.#allDone !== null && this.#tasks.size === 0 && !this.#allDone.done()) this.#allDone.setResult();
+    if (task.cancelled() || task._state !== FAILED) return;
+    const error = task.exception();
+    this.#errors.push(error);
+    if (error instanceof KeyboardInterrupt) this.#interrupt ??= error;
+    const parent = this.#parent as Task<unknown>;
+    if (parent.done()) {
+      // Not reachable as long as the parent awaits _exit(); said rather than lost.
+      parent._loop.callExceptionHandler({
+        message: `${task} has errored out but its parent task ${parent} is already completed`,
+        exception: error,
+        task,
+      });
+      return;
+    }
+    if (!this.#aborting && !this.#parentCancelRequested) {
+      // The parent is in the body or in _exit(). Were it only marked, it would go on until the body's end:
+      //   taskGroup(function* (g) { g.createTask(fails); yield* sleep("1h"); })
+      this.#abort();
+      this.#parentCancelRequested = true;
+      parent.cancel();
+    }
+  }
+
+  toString(): string {
+    const tasks = this.#tasks.size > 0 ? ` tasks=${this.#tasks.size}` : "";
+    const errors = this.#errors.length > 0 ? ` errors=${this.#errors.length}` : "";
+    const state = this.#aborting ? " cancelling" : this.#entered ? " entered" : "";
+    return `<TaskGroup${tasks}${errors}${state}>`;
+  }
+}
+
+/**
+ * Runs a body with a group of tasks, and ends when the body and all tasks have ended.
+ *
+ * If the body or a task fails, the others are cancelled and awaited; then all errors are thrown together.
+ *
+ * @param body - A `function*` or an async function; gets the group.
+ * @returns what the body returns; undefined when the group was cancelled by `group.cancel()`.
+ * @throws {ExceptionGroup} with the errors of the body and the tasks; {RuntimeError} outside of a task.
+ *
+ * **Suspends** until all have ended. **Cancel** cancels the body and the tasks, and waits for them.
+ * **Source** asyncio/taskgroups.py.
+ *
+ * @example
+ * ```ts
+ * yield* taskGroup(function* (group) {
+ *   const a = group.createTask(sleep(2, "a"));
+ *   const b = group.createTask(sleep(1, "b"));
+ *   return (yield* a) + (yield* b);
+ * }); // => "ab"
+ * ```
+ */
+export function taskGroup<T>(body: Body<[group: TaskGroup], T>): Operation<T> {
+  checkBody(body, "taskGroup");
+  return operation(grouped(body), "taskGroup");
+}
+
+function* grouped<T>(body: Body<[group: TaskGroup], T>): Coroutine<T> {
+  const group = new TaskGroup();
+  group._enter();
+  let result: T;
+  try {
+    result = yield* callBody(body, group);
+  } catch (error) {
+    yield* group._exit({ error });
+    // The group was left by its own cancel(): the body's cancellation ends here.
+    return undefined as T;
+  }
+  yield* group._exit(null);
+  return result;
+}

@@ -1,0 +1,79 @@
+/** The host for Node, Bun and Deno. Imports nothing: what is needed of Node is reached through `process.getBuiltinModule`. */
+
+import type { Ambient, AsyncLocal, Host } from "../kernel/host.ts";
+import { locate } from "./locate.ts";
+import { WebHost } from "./web.ts";
+
+type AsyncHooks = typeof import("node:async_hooks");
+
+/** setTimeout takes no more; the loop asks again when it is called early. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+class NodeHost extends WebHost implements Host {
+  #asyncHooks: AsyncHooks | null | undefined;
+
+  override readonly debug: boolean = process.env["TSYNCIO_DEBUG"] === "1";
+
+  override wakeSoon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
+  override wakeSettled(callback: () => void): void {
+    // Ticks queued from a microtask run once the microtasks are done; ticks queued from elsewhere run before them.
+    queueMicrotask(() => process.nextTick(callback));
+  }
+
+  override wakeAt(when: number, callback: () => void): unknown {
+    return setTimeout(callback, Math.min(Math.ceil(when - this.now()), LONGEST_TIMEOUT));
+  }
+
+  override report(message: string): void {
+    process.stderr.write(`${message}\n`);
+  }
+
+  override onIdle(callback: () => void): () => void {
+    process.on("beforeExit", callback);
+    return () => process.off("beforeExit", callback);
+  }
+
+  override onSignal(signal: string, callback: () => void): (() => void) | undefined {
+    // The user's own handler comes first, as in asyncio; and workers have no signals.
+    if (process.listenerCount(signal) > 0 || !isMainThread()) return undefined;
+    process.on(signal, callback);
+    return () => process.off(signal, callback);
+  }
+
+  override interrupted(error: Error, signal: string): void {
+    const number = process.getBuiltinModule?.("node:os")?.constants.signals[signal as NodeJS.Signals] ?? 2;
+    process.once("uncaughtExceptionMonitor", (uncaught) => {
+      if (uncaught !== error) return;
+      process.once("exit", () => {
+        process.exitCode = 128 + number;
+      });
+    });
+  }
+
+  override captureAmbient(): Ambient | null {
+    return this.#hooks()?.AsyncLocalStorage.snapshot() ?? null;
+  }
+
+  override createAsyncLocal<T>(): AsyncLocal<T> | null {
+    const hooks = this.#hooks();
+    return hooks === null ? null : new hooks.AsyncLocalStorage<T>();
+  }
+
+  override locate(generators: readonly object[]): ReturnType<Host["locate"]> {
+    return locate(generators);
+  }
+
+  #hooks(): AsyncHooks | null {
+    this.#asyncHooks ??= process.getBuiltinModule?.("node:async_hooks") ?? null;
+    return this.#asyncHooks;
+  }
+}
+
+function isMainThread(): boolean {
+  return process.getBuiltinModule?.("node:worker_threads")?.isMainThread ?? true;
+}
+
+export const host: Host = new NodeHost();

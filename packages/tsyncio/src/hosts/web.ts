@@ -1,0 +1,71 @@
+/** The host for browsers: message channels for turns, timers for time. */
+
+import type { Ambient, AsyncLocal, Host } from "../kernel/host.ts";
+
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+export class WebHost implements Host {
+  readonly debug: boolean = false;
+  readonly #soon: (() => void)[] = [];
+  #channel: InstanceType<typeof MessageChannel> | undefined;
+
+  now(): number {
+    return performance.now();
+  }
+
+  wakeSoon(callback: () => void): void {
+    if (this.#channel === undefined) {
+      this.#channel = new MessageChannel();
+      const receive = this.#channel.port1 as { onmessage?: () => void };
+      receive.onmessage = () => this.#soon.shift()?.();
+    }
+    this.#soon.push(callback);
+    this.#channel.port2.postMessage(null);
+  }
+
+  /** Browsers have nothing between microtasks and the next task. */
+  wakeSettled(callback: () => void): void {
+    this.wakeSoon(callback);
+  }
+
+  wakeAt(when: number, callback: () => void): unknown {
+    return setTimeout(callback, Math.min(Math.ceil(when - this.now()), LONGEST_TIMEOUT));
+  }
+
+  cancel(timer: unknown): void {
+    clearTimeout(timer as ReturnType<typeof setTimeout>);
+  }
+
+  random(): number {
+    return Math.random();
+  }
+
+  report(message: string): void {
+    console.error(message);
+  }
+
+  /** A page is never "about to end": deadlocks cannot be told from waiting for the user. */
+  onIdle(_callback: () => void): () => void {
+    return () => {};
+  }
+
+  onSignal(_signal: string, _callback: () => void): (() => void) | undefined {
+    return undefined;
+  }
+
+  interrupted(_error: Error, _signal: string): void {}
+
+  captureAmbient(): Ambient | null {
+    return null;
+  }
+
+  createAsyncLocal<T>(): AsyncLocal<T> | null {
+    return null;
+  }
+
+  locate(generators: readonly object[]): ReturnType<Host["locate"]> {
+    return generators.map(() => undefined);
+  }
+}
+
+export const host: Host = new WebHost();

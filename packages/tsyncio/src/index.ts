@@ -1,0 +1,65 @@
+/**
+ * tsyncio: Python's asyncio for TypeScript. The portable face: nothing in its graph imports a Node module.
+ */
+
+export type { Duration } from "./base/duration.ts";
+export {
+  BrokenBarrierError,
+  CancelledError,
+  DeadlockError,
+  ExceptionGroup,
+  IncompleteReadError,
+  InvalidStateError,
+  isCancelled,
+  KeyboardInterrupt,
+  LimitOverrunError,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
+  RuntimeError,
+  TimeoutError,
+} from "./base/errors.ts";
+export { type AsCompleted, asCompleted } from "./flow/as-completed.ts";
+export { createEagerTaskFactory, createTask, eagerTaskFactory, runCoroutineThreadsafe } from "./flow/create-task.ts";
+export { gather, type ResultOf } from "./flow/gather.ts";
+export { shield, shielded } from "./flow/shield.ts";
+export { sleep } from "./flow/sleep.ts";
+export { type StaggeredResult, staggeredRace } from "./flow/staggered-race.ts";
+export { TaskGroup, taskGroup } from "./flow/task-group.ts";
+export { moveOnAfter, Timeout, timeout, timeoutAt } from "./flow/timeout.ts";
+export {
+  ALL_COMPLETED,
+  FIRST_COMPLETED,
+  FIRST_EXCEPTION,
+  type FutureOf,
+  type ReturnWhen,
+  wait,
+} from "./flow/wait.ts";
+export { waitFor } from "./flow/wait-for.ts";
+export { Context, ContextVar, copyContext, type Token } from "./kernel/context.ts";
+export { currentTask, getRunningLoop } from "./kernel/current.ts";
+export { Future, isFuture } from "./kernel/future.ts";
+export type { Handle, TimerHandle } from "./kernel/handle.ts";
+export type { Host, Location } from "./kernel/host.ts";
+export { type Awaitable, type Body, ensureFuture, type Job } from "./kernel/job.ts";
+export {
+  allTasks,
+  EventLoop,
+  type EventLoopOptions,
+  type ExceptionContext,
+  type ExceptionHandler,
+  getEventLoop,
+  type TaskFactory,
+} from "./kernel/loop.ts";
+export { coroutine, type Operation } from "./kernel/operation.ts";
+export type { Coroutine, Suspension } from "./kernel/suspended.ts";
+export { isCoroutine, Task, type TaskBody, type TaskOptions } from "./kernel/task.ts";
+export { Runner, type RunnerOptions, type RunOptions, run } from "./run/runner.ts";
+export { Barrier } from "./sync/barrier.ts";
+export { Condition } from "./sync/condition.ts";
+export { Event } from "./sync/event.ts";
+export { LifoQueue } from "./sync/lifo-queue.ts";
+export { type Guard, Lock } from "./sync/lock.ts";
+export { type Compare, PriorityQueue } from "./sync/priority-queue.ts";
+export { Queue } from "./sync/queue.ts";
+export { BoundedSemaphore, Semaphore } from "./sync/semaphore.ts";

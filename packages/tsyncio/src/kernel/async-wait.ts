@@ -1,0 +1,76 @@
+/** A library operation that an async function awaits: driven like a task, but its steps count for the function's task. */
+
+import { show } from "../base/errors.ts";
+import { CANCELLED, FINISHED } from "./future.ts";
+import type { EventLoop } from "./loop.ts";
+import type { Coroutine } from "./suspended.ts";
+import { Task } from "./task.ts";
+import { MUST_CANCEL } from "./task-flags.ts";
+
+/**
+ * Drives one operation and settles a promise.
+ *
+ * With an owner it is no task of its own: `currentTask()` inside is the owner, whose cancellation reaches it. Without one
+ * (`await lock.acquire()` in a plain handler) it is a task like others. Either way it starts at once, as the call of an
+ * async function does.
+ */
+export class AsyncWait<T> extends Task<T> {
+  declare readonly owner: Task<unknown> | null;
+  declare readonly promise: Promise<T>;
+  declare resolve: (value: T) => void;
+  declare reject: (error: unknown) => void;
+
+  constructor(loop: EventLoop, operation: Coroutine<T>, owner: Task<unknown> | null) {
+    super(operation, { loop, name: owner === null ? `await ${nameOf(operation)}` : owner.name });
+    (this as { owner: Task<unknown> | null }).owner = owner;
+    (this as { promise: Promise<T> }).promise = new Promise<T>((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    if (owner !== null) {
+      const rare = owner._rarely();
+      rare.waits ??= new Set();
+      rare.waits.add(this as Task<unknown>);
+    }
+    // An operation that calls a body must do so in the ambient state of the function that awaits it.
+    if (owner === null || "_generator" in operation) this._ambient = loop._host.captureAmbient();
+    loop._tasks.push(this as Task<unknown>);
+    loop._stepNow(this as Task<unknown>);
+  }
+
+  /** The base class must not start it before the fields above are set. */
+  override _begin(): void {}
+
+  override _self(): Task<unknown> {
+    return this.owner ?? (this as Task<unknown>);
+  }
+
+  override _ended(value: unknown): void {
+    if (this.owner === null && (this._flags & MUST_CANCEL) !== 0) {
+      super._ended(value);
+      this.reject(this._cancelledError());
+      return;
+    }
+    this.#leave();
+    this._close(FINISHED, value);
+    this.resolve(value as T);
+  }
+
+  override _threw(error: unknown): void {
+    this.#leave();
+    // The promise carries the error from here; it is looked at, whatever it is.
+    this._close(CANCELLED, undefined);
+    this.reject(error);
+  }
+
+  #leave(): void {
+    this.owner?._rare?.waits?.delete(this as Task<unknown>);
+    // The function goes on in a microtask, which must get its turn before the loop's next one.
+    this._loop._settling = true;
+  }
+}
+
+function nameOf(operation: unknown): string {
+  const described = operation as { _name?: unknown; describe?(): string };
+  return typeof described._name === "function" ? String(described._name()) : (described.describe?.() ?? show(operation));
+}

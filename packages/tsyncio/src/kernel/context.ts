@@ -1,0 +1,212 @@
+/** Context variables: values that follow a task and what it starts. Mirrors Python's `contextvars`. */
+
+import { RuntimeError } from "../base/errors.ts";
+import { current, runningTask } from "./current.ts";
+
+/** The values of a context. Never changed once made: a new one replaces it, so that copying a context is copying a reference. */
+type Values = ReadonlyMap<ContextVar<unknown>, unknown>;
+
+/**
+ * What a task keeps: the values alone (null when there are none), or a Context that is shared by identity, if it was given one.
+ *
+ * PERF  a task that never touches a variable costs no allocation for its context.
+ */
+export type ContextSlot = Context | Values | null;
+
+const NOT_SET: unique symbol = Symbol("tsyncio.notSet");
+
+/** Where the values of the running code live: on the stack for steps and callbacks, in its task for an async function after an `await`. */
+function slot(): ContextSlot {
+  if (current.loop === null) {
+    const task = runningTask();
+    if (task !== null && task !== current.task) return task._context;
+  }
+  return current.context;
+}
+
+function values(of: ContextSlot): Values | null {
+  return of instanceof Context ? of._values : of;
+}
+
+function write(change: (values: Map<ContextVar<unknown>, unknown>) => void): void {
+  const task = current.loop === null ? runningTask() : null;
+  const found = slot();
+  const next = new Map(values(found));
+  change(next);
+  if (found instanceof Context) found._values = next;
+  else if (task !== null && task !== current.task) task._context = next;
+  else current.context = next;
+}
+
+/** The values of the running code, for a new task or callback to start from. */
+export function captureContext(): ContextSlot {
+  return values(slot());
+}
+
+/**
+ * A variable with a value of its own in each task; a new task starts with its maker's values.
+ *
+ * @param name - For messages.
+ * @param options - `default`: what `get()` returns where no value was set.
+ *
+ * **Source** Python `contextvars.ContextVar`.
+ *
+ * @example
+ * ```ts
+ * const user = new ContextVar("user", { default: "nobody" });
+ * user.get(); // => "nobody"
+ * ```
+ */
+export class ContextVar<T> {
+  readonly name: string;
+  readonly #default: T | typeof NOT_SET;
+
+  constructor(name: string, options?: { readonly default: T }) {
+    if (typeof name !== "string") throw new TypeError(`Expected \`name\` to be a string, got ${typeof name}`);
+    this.name = name;
+    this.#default = options !== undefined && "default" in options ? options.default : NOT_SET;
+  }
+
+  /**
+   * Returns the value in the current context, else `fallback`, else the default.
+   *
+   * @throws {RangeError} when there is none of the three (Python: LookupError).
+   */
+  get(...fallback: [fallback?: T]): T {
+    const found = values(slot());
+    if (found?.has(this as ContextVar<unknown>)) return found.get(this as ContextVar<unknown>) as T;
+    if (fallback.length > 0) return fallback[0] as T;
+    if (this.#default !== NOT_SET) return this.#default;
+    throw new RangeError(
+      `Cannot get ContextVar "${this.name}": it has no value here; set() it first, or pass a default to get() or the constructor`,
+    );
+  }
+
+  /** Sets the value in the current context; the token gives it back to `reset`. */
+  set(value: T): Token<T> {
+    const before = values(slot());
+    const key = this as ContextVar<unknown>;
+    const old = before?.has(key) ? (before.get(key) as T) : NOT_SET;
+    write((next) => next.set(key, value));
+    return new Token(this, old);
+  }
+
+  /**
+   * Gives the variable the value it had before the `set()` that made the token.
+   *
+   * @throws {RangeError} when the token is another variable's.
+   * @throws {RuntimeError} when the token was used before.
+   */
+  reset(token: Token<T>): void {
+    if (!(token instanceof Token)) throw new TypeError("Expected `token` to be what set() returned");
+    if (token.variable !== this) {
+      throw new RangeError(`Cannot reset ContextVar "${this.name}": the token is of "${token.variable.name}"`);
+    }
+    const old = token._use();
+    const key = this as ContextVar<unknown>;
+    write((next) => (old === NOT_SET ? next.delete(key) : next.set(key, old)));
+  }
+
+  toString(): string {
+    return `<ContextVar name='${this.name}'>`;
+  }
+}
+
+/** What `ContextVar.set()` returns; undoes it once, by `reset()` or at the end of a `using` declaration. */
+export class Token<T> {
+  readonly variable: ContextVar<T>;
+  readonly #old: T | typeof NOT_SET;
+  #used = false;
+
+  /** @internal */
+  constructor(variable: ContextVar<T>, old: T | typeof NOT_SET) {
+    this.variable = variable;
+    this.#old = old;
+  }
+
+  /** The value before the `set()`; undefined when there was none. */
+  get oldValue(): T | undefined {
+    return this.#old === NOT_SET ? undefined : this.#old;
+  }
+
+  /** @internal */
+  _use(): T | typeof NOT_SET {
+    if (this.#used) throw new RuntimeError(`Cannot reset ContextVar "${this.variable.name}": the token was used before`);
+    this.#used = true;
+    return this.#old;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#used) this.variable.reset(this);
+  }
+}
+
+/**
+ * A set of variable values that code can be run in.
+ *
+ * **Source** Python `contextvars.Context`.
+ */
+export class Context {
+  /** @internal */
+  _values: Values | null = null;
+  #entered = false;
+
+  /**
+   * Calls `fn` with this context as the current one; what it sets stays in this context.
+   *
+   * @throws {RuntimeError} when the context is entered already.
+   *
+   * **Suspends** never: `fn` is an ordinary function.
+   */
+  run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): R {
+    if (this.#entered) throw new RuntimeError("Cannot enter the context: it is entered already; use a copy()");
+    const { context, task } = current;
+    const owner = task === null && current.loop === null ? runningTask() : null;
+    const outside = owner?._context;
+    this.#entered = true;
+    current.context = this;
+    if (owner !== null) owner._context = this;
+    try {
+      return fn(...args);
+    } finally {
+      current.context = context;
+      if (owner !== null) owner._context = outside as ContextSlot;
+      this.#entered = false;
+    }
+  }
+
+  /** A context with the same values, which then go separate ways. */
+  copy(): Context {
+    const copy = new Context();
+    copy._values = this._values;
+    return copy;
+  }
+
+  /** The value of a variable in this context; undefined when it has none. */
+  get<T>(variable: ContextVar<T>): T | undefined {
+    return this._values?.get(variable as ContextVar<unknown>) as T | undefined;
+  }
+
+  has(variable: ContextVar<never> | ContextVar<unknown>): boolean {
+    return this._values?.has(variable as ContextVar<unknown>) ?? false;
+  }
+
+  get size(): number {
+    return this._values?.size ?? 0;
+  }
+
+  *[Symbol.iterator](): Generator<[ContextVar<unknown>, unknown], void, unknown> {
+    if (this._values !== null) yield* this._values;
+  }
+}
+
+/**
+ * Copies the current context. O(1).
+ *
+ * **Suspends** never. **Source** Python `contextvars.copy_context`.
+ */
+export function copyContext(): Context {
+  const copy = new Context();
+  copy._values = values(slot());
+  return copy;
+}

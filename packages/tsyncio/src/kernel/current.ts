@@ -1,0 +1,85 @@
+/** What runs now: the loop, the task and its context. The only module-level state of the kernel. */
+
+import { host } from "#host";
+import { RuntimeError } from "../base/errors.ts";
+import type { ContextSlot } from "./context.ts";
+import type { AsyncLocal } from "./host.ts";
+import type { EventLoop } from "./loop.ts";
+import type { Probe } from "./probe.ts";
+import type { Task } from "./task.ts";
+
+export interface Current {
+  /** The loop whose turn runs on the stack. */
+  loop: EventLoop | null;
+  /** The task whose step runs on the stack. */
+  task: Task<unknown> | null;
+  /** The context of what runs on the stack; outside of any turn, the thread's own. */
+  context: ContextSlot;
+  /** The loop for code outside of any task; made when first asked for. */
+  defaultLoop: EventLoop | null;
+  /** Some loop is in debug mode: coroutines note where they were made. */
+  debug: boolean;
+  /** Who watches; null when nobody does. */
+  probe: Probe | null;
+  /** Finds the task of an async function after an `await`; made with the first such task, as it slows every `await` on Node < 24. */
+  asyncTask: AsyncLocal<Task<unknown>> | null;
+}
+
+export const current: Current = {
+  loop: null,
+  task: null,
+  context: null,
+  defaultLoop: null,
+  debug: host.debug,
+  probe: null,
+  asyncTask: null,
+};
+
+// Two copies of the library in one process have two notions of "the current task"; say so instead of failing oddly.
+const COPIES = Symbol.for("tsyncio.copies");
+const shared = globalThis as { [COPIES]?: number };
+shared[COPIES] = (shared[COPIES] ?? 0) + 1;
+if (shared[COPIES] === 2) {
+  host.report(
+    "tsyncio is loaded twice in this process: tasks of one copy are unknown to the other. Make all packages use one version (npm ls tsyncio).",
+  );
+}
+
+/** The task that runs now or whose async function runs now; null outside of any task. */
+export function runningTask(): Task<unknown> | null {
+  if (current.task !== null) return current.task;
+  // A callback of the loop belongs to no task, whatever the platform remembers.
+  if (current.loop !== null || current.asyncTask === null) return null;
+  const task = current.asyncTask.getStore();
+  return task === undefined || task.done() ? null : task;
+}
+
+/** The loop that runs now; null outside. */
+export function runningLoop(): EventLoop | null {
+  return current.loop ?? runningTask()?._loop ?? null;
+}
+
+/**
+ * Returns the running event loop.
+ *
+ * @throws {RuntimeError} when no loop runs here: outside of tasks and callbacks.
+ *
+ * **Suspends** never. **Source** asyncio/events.py `get_running_loop`.
+ */
+export function getRunningLoop(): EventLoop {
+  const loop = runningLoop();
+  if (loop === null) {
+    throw new RuntimeError("no running event loop: call it inside run(), or use getEventLoop()", "NO_RUNNING_LOOP");
+  }
+  return loop;
+}
+
+/**
+ * Returns the task that runs now, or null outside of any task. In an async function it works after an `await`, too, where the
+ * platform has AsyncLocalStorage (Node, Bun, Deno).
+ *
+ * **Suspends** never. **Source** asyncio/tasks.py `current_task`.
+ */
+export function currentTask(): Task<unknown> | null {
+  return runningTask();
+}

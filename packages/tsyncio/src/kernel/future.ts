@@ -1,0 +1,374 @@
+/** A result that is not there yet. Mirrors asyncio/futures.py `Future`. */
+
+import { CancelledError, InvalidStateError, RuntimeError, show } from "../base/errors.ts";
+import { Context, type ContextSlot, captureContext } from "./context.ts";
+import { current, getRunningLoop } from "./current.ts";
+import type { Runnable } from "./handle.ts";
+import type { EventLoop } from "./loop.ts";
+import { noteOrigin, originOf } from "./origin.ts";
+import { Suspended, type Suspension, type WaitSource } from "./suspended.ts";
+import type { Task } from "./task.ts";
+import { ARMED, RETRIEVED, UNRETRIEVED } from "./task-flags.ts";
+
+// STATE  PENDING ──setResult──▶ FINISHED     ──setException──▶ FAILED     ──cancel──▶ CANCELLED     (one edge, once)
+export const PENDING = 0;
+export const FINISHED = 1;
+export const FAILED = 2;
+export const CANCELLED = 3;
+
+/** What stands in a future's list: a task that waits, or a callback. Both go into the ready queue as they are. */
+type Waiting = Task<unknown> | DoneCallback;
+
+/** A callback added by `addDoneCallback`. */
+class DoneCallback implements Runnable {
+  readonly future: Future<unknown>;
+  readonly callback: (future: never) => unknown;
+  readonly context: ContextSlot;
+
+  constructor(future: Future<unknown>, callback: (future: never) => unknown, context: ContextSlot) {
+    this.future = future;
+    this.callback = callback;
+    this.context = context;
+  }
+
+  _run(): void {
+    current.context = this.context;
+    try {
+      this.callback(this.future as never);
+    } catch (error) {
+      const name = this.callback.name || "anonymous";
+      this.future._loop.callExceptionHandler({
+        message: `Exception in callback ${name}()`,
+        exception: error,
+        future: this.future,
+      });
+    } finally {
+      current.context = null;
+    }
+  }
+}
+
+/**
+ * A result that is not there yet; whoever awaits it goes on when it is.
+ *
+ * `yield*` it in a coroutine or `await` it in an async function, any number of times.
+ *
+ * @throws {RuntimeError} when it is made outside of any loop and no loop is given.
+ *
+ * **Suspends** when awaited, until it is done. **Cancel** of a waiting task cancels the future.
+ * **Source** asyncio/futures.py `Future`.
+ *
+ * @example
+ * ```ts
+ * const answer = new Future<number>();
+ * answer.setResult(42);
+ * yield* answer; // => 42
+ * ```
+ */
+export class Future<T> extends Suspended implements PromiseLike<T> {
+  /** @internal */
+  declare readonly _loop: EventLoop;
+  /** @internal */
+  declare _state: number;
+  /** @internal The result, the error, or for CANCELLED the saved error or the message. */
+  declare _outcome: unknown;
+  /** @internal One waiter is the usual case and needs no array. */
+  declare _waiting: Waiting | Waiting[] | null;
+  /** @internal */
+  declare _flags: number;
+  /** @internal */
+  declare _source: WaitSource | null;
+
+  constructor(options?: { readonly loop?: EventLoop }) {
+    super();
+    this._loop = options?.loop ?? getRunningLoop();
+    this._state = PENDING;
+    this._outcome = undefined;
+    this._waiting = null;
+    this._flags = 0;
+    this._source = null;
+    if (this._loop._debug) noteOrigin(this);
+  }
+
+  /** Tells whether it has a result, an error, or is cancelled. */
+  done(): boolean {
+    return this._state !== PENDING;
+  }
+
+  cancelled(): boolean {
+    return this._state === CANCELLED;
+  }
+
+  /** The loop it belongs to. */
+  getLoop(): EventLoop {
+    return this._loop;
+  }
+
+  /**
+   * Returns the result.
+   *
+   * @throws the error it was given; {CancelledError} when it is cancelled; {InvalidStateError} when it is not done.
+   *
+   * **Suspends** never.
+   */
+  result(): T {
+    switch (this._state) {
+      case FINISHED:
+        return this._outcome as T;
+      case FAILED:
+        this._retrieved();
+        throw this._outcome;
+      case CANCELLED:
+        throw this._cancelledError();
+      default:
+        throw new InvalidStateError(`Cannot take the result of ${this}: it is not done; await it first`);
+    }
+  }
+
+  /**
+   * Returns the error it failed with, or null if it has a result.
+   *
+   * @throws {CancelledError} when it is cancelled; {InvalidStateError} when it is not done.
+   */
+  exception(): unknown {
+    switch (this._state) {
+      case FINISHED:
+        return null;
+      case FAILED:
+        this._retrieved();
+        return this._outcome;
+      case CANCELLED:
+        throw this._cancelledError();
+      default:
+        throw new InvalidStateError(`Cannot take the exception of ${this}: it is not done; await it first`);
+    }
+  }
+
+  /** Makes it done with a result and wakes whoever waits, in order of arrival. */
+  setResult(value: T): void {
+    if (this._state !== PENDING) throw alreadyDone(this, "set the result of");
+    this._settle(FINISHED, value);
+  }
+
+  /**
+   * Makes it done with an error. A class of errors is instantiated.
+   *
+   * @throws {TypeError} when `error` is not an object: a string or undefined tells a `catch` block too little.
+   */
+  setException(error: unknown): void {
+    if (this._state !== PENDING) throw alreadyDone(this, "set the exception of");
+    let value = error;
+    if (typeof error === "function" && error.prototype instanceof Error) value = new (error as new () => Error)();
+    if (typeof value !== "object" || value === null) {
+      throw new TypeError(`Expected \`error\` to be an Error, got ${show(error)}; wrap it: new Error("…", { cause })`);
+    }
+    this._settle(FAILED, value);
+  }
+
+  /**
+   * Cancels it; whoever waits gets a CancelledError with the message.
+   *
+   * @returns false when it was done already, and nothing changed.
+   */
+  cancel(message?: string): boolean {
+    this._retrieved();
+    if (this._state !== PENDING) return false;
+    this._settle(CANCELLED, message);
+    return true;
+  }
+
+  /**
+   * Calls back with this future in the turn after it is done; in the next turn, if it is done now.
+   *
+   * @param options - `context`: the Context to call in; by default a copy of the current one.
+   *
+   * An error thrown by the callback goes to the loop's exception handler.
+   */
+  addDoneCallback(callback: (future: this) => unknown, options?: { readonly context?: Context }): void {
+    if (typeof callback !== "function") {
+      throw new TypeError(`Expected \`callback\` to be a function, got ${show(callback)}`);
+    }
+    if (options?.context !== undefined && !(options.context instanceof Context)) {
+      throw new TypeError(`Expected \`context\` to be a Context, got ${show(options.context)}; copyContext() makes one`);
+    }
+    const entry = new DoneCallback(this as Future<unknown>, callback as never, options?.context ?? captureContext());
+    if (this._state === PENDING) this._addWaiting(entry);
+    else this._loop._enqueue(entry);
+  }
+
+  /** Takes back all uses of a callback; returns how many there were. */
+  removeDoneCallback(callback: (future: this) => unknown): number {
+    const before = this._waitingList();
+    const kept = before.filter((each) => !(each instanceof DoneCallback && each.callback === (callback as unknown)));
+    this._waiting = kept.length === 0 ? null : kept.length === 1 ? (kept[0] as Waiting) : kept;
+    return before.length - kept.length;
+  }
+
+  /**
+   * Lets async functions `await` it. The wait belongs to the task whose async function it is: cancelling that task cancels it.
+   */
+  // biome-ignore lint/suspicious/noThenProperty: a Future is awaitable on purpose
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this._loop._await<T>(this as never).then(onFulfilled, onRejected);
+  }
+
+  /** Lets coroutines `yield*` it. */
+  [Symbol.iterator](): Iterator<Suspension, T, unknown> {
+    return this as never;
+  }
+
+  /** @internal Part of the iterator that `yield*` uses. */
+  next(): IteratorResult<Suspension, T> {
+    if (this._state !== PENDING) return { done: true, value: this.result() };
+    this._flags |= ARMED;
+    return { done: false, value: this as never };
+  }
+
+  /** @internal Part of the iterator that `yield*` uses: without it a cancellation would become a TypeError. */
+  throw(error: unknown): never {
+    throw error;
+  }
+
+  /** @internal */
+  return(value: T): IteratorResult<Suspension, T> {
+    return { done: true, value };
+  }
+
+  /** @internal */
+  override _isArmed(): boolean {
+    return (this._flags & ARMED) !== 0;
+  }
+
+  /** @internal */
+  override _park(task: Task<unknown>): Error | null {
+    this._flags &= ~ARMED;
+    if ((this as unknown) === task) {
+      return new RuntimeError(`Cannot await ${this} in itself: it would never end`, "AWAITS_ITSELF");
+    }
+    if (this._loop !== task._loop) {
+      return new RuntimeError(
+        `Cannot await ${this} in ${task}: it belongs to another event loop; use runCoroutineThreadsafe() to reach across`,
+        "OTHER_LOOP",
+      );
+    }
+    this._addWaiting(task);
+    return null;
+  }
+
+  /** @internal */
+  override _failed(): boolean {
+    return this._state === FAILED || this._state === CANCELLED;
+  }
+
+  /** @internal */
+  override _takeError(): unknown {
+    if (this._state === CANCELLED) return this._cancelledError();
+    this._retrieved();
+    return this._outcome;
+  }
+
+  /** @internal */
+  override _interrupt(message: string | undefined): boolean {
+    return this.cancel(message);
+  }
+
+  override describe(): string {
+    return this._source === null ? "Future" : this._source.describe();
+  }
+
+  override holders(): Iterable<Task<unknown>> {
+    return this._source?.holders?.() ?? [];
+  }
+
+  /** @internal */
+  _addWaiting(entry: Waiting): void {
+    if (this._waiting === null) this._waiting = entry;
+    else if (Array.isArray(this._waiting)) this._waiting.push(entry);
+    else this._waiting = [this._waiting, entry];
+  }
+
+  /** @internal */
+  _waitingList(): Waiting[] {
+    return this._waiting === null ? [] : Array.isArray(this._waiting) ? this._waiting : [this._waiting];
+  }
+
+  /** @internal Ends it, whatever the class; all ways to end go through here. */
+  _settle(state: number, outcome: unknown): void {
+    this._state = state;
+    this._outcome = outcome;
+    const waiting = this._waiting;
+    this._waiting = null;
+    if (Array.isArray(waiting)) for (const each of waiting) this._loop._enqueue(each);
+    else if (waiting !== null) this._loop._enqueue(waiting);
+    // PERF  a task that waits will look at the error in its turn; only where none waits must the loss of the error be watched for.
+    if (state === FAILED && !awaited(waiting)) this._loop._failures.note(this as Future<unknown>);
+  }
+
+  /** @internal Notes that somebody has seen the error, so that it is not reported as lost. */
+  _retrieved(): void {
+    if ((this._flags & UNRETRIEVED) !== 0) this._loop._failures.forget(this as Future<unknown>);
+    this._flags |= RETRIEVED;
+  }
+
+  /** @internal The error to raise for a cancelled future: the saved one the first time, then fresh ones, as asyncio does. */
+  _cancelledError(): CancelledError {
+    const saved = this._outcome;
+    if (saved instanceof CancelledError) {
+      this._outcome = undefined;
+      return saved;
+    }
+    return new CancelledError(saved as string | undefined);
+  }
+
+  /** @internal Where it was made, if the loop was in debug mode. */
+  _origin(): string | undefined {
+    return originOf(this);
+  }
+
+  /** @internal */
+  _stateText(): string {
+    switch (this._state) {
+      case FINISHED:
+        return `finished result=${brief(this._outcome)}`;
+      case FAILED:
+        return `finished exception=${brief(this._outcome)}`;
+      case CANCELLED:
+        return "cancelled";
+      default:
+        return "pending";
+    }
+  }
+
+  override toString(): string {
+    return `<Future ${this._stateText()}>`;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Future";
+  }
+}
+
+function awaited(waiting: Waiting | Waiting[] | null): boolean {
+  if (Array.isArray(waiting)) return waiting.some((each) => !(each instanceof DoneCallback));
+  return waiting !== null && !(waiting instanceof DoneCallback);
+}
+
+function alreadyDone(future: Future<never> | Future<unknown>, action: string): InvalidStateError {
+  return new InvalidStateError(`Cannot ${action} ${future}: it is done already; check done() first`);
+}
+
+function brief(value: unknown): string {
+  return value instanceof Error ? `${value.name}: ${value.message.split("\n", 1)[0]}` : show(value);
+}
+
+/**
+ * Tells whether a value is a Future or Task of this library.
+ *
+ * **Source** asyncio/futures.py `isfuture`.
+ */
+export function isFuture(value: unknown): value is Future<unknown> {
+  return value instanceof Future;
+}

@@ -1,0 +1,91 @@
+/** Callbacks in the loop's queues. Mirrors asyncio/events.py `Handle` and `TimerHandle`. */
+
+import { type ContextSlot, captureContext } from "./context.ts";
+import { current } from "./current.ts";
+import type { EventLoop } from "./loop.ts";
+import type { TimerEntry } from "./timers.ts";
+
+/** Whatever can stand in the ready queue: callbacks, tasks, done callbacks of futures, expired sleeps. */
+export interface Runnable {
+  /** Runs once, in its turn. Must not throw. */
+  _run(): void;
+}
+
+/** A callback that was given to `callSoon`; `cancel()` takes it back. */
+export class Handle implements Runnable {
+  /** @internal */
+  readonly _loop: EventLoop;
+  #callback: ((...args: never[]) => unknown) | null;
+  #args: readonly unknown[];
+  readonly #context: ContextSlot;
+  readonly #name: string;
+
+  /** @internal */
+  constructor(loop: EventLoop, callback: (...args: never[]) => unknown, args: readonly unknown[]) {
+    this._loop = loop;
+    this.#callback = callback;
+    this.#args = args;
+    this.#context = captureContext();
+    this.#name = callback.name || "anonymous";
+  }
+
+  /** Takes the callback back, if it has not run; then it never will. */
+  cancel(): void {
+    // What was captured can be collected, even while the entry waits in a queue.
+    this.#callback = null;
+    this.#args = [];
+  }
+
+  cancelled(): boolean {
+    return this.#callback === null;
+  }
+
+  /** @internal */
+  _run(): void {
+    const callback = this.#callback;
+    if (callback === null) return;
+    current.context = this.#context;
+    try {
+      callback(...(this.#args as never[]));
+    } catch (error) {
+      this._loop.callExceptionHandler({
+        message: `Exception in callback ${this.#name}()`,
+        exception: error,
+        handle: this,
+      });
+    } finally {
+      current.context = null;
+    }
+  }
+
+  toString(): string {
+    return this.cancelled() ? `<Handle ${this.#name}() cancelled>` : `<Handle ${this.#name}()>`;
+  }
+}
+
+/** A callback that was given to `callLater` or `callAt`. */
+export class TimerHandle extends Handle implements TimerEntry {
+  readonly #when: number;
+  /** @internal */
+  _scheduled = true;
+
+  /** @internal */
+  constructor(loop: EventLoop, when: number, callback: (...args: never[]) => unknown, args: readonly unknown[]) {
+    super(loop, callback, args);
+    this.#when = when;
+  }
+
+  /** The loop time in milliseconds at which the callback is due. */
+  when(): number {
+    return this.#when;
+  }
+
+  override cancel(): void {
+    if (this._scheduled && !this.cancelled()) this._loop._timers.noteCancelled();
+    super.cancel();
+  }
+
+  override toString(): string {
+    return `<TimerHandle${this.cancelled() ? " cancelled" : ""} when=${this.#when}>`;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The platform as the kernel sees it: the only door for time, order, chance and output.
+ *
+ * Implementations: `hosts/node.ts` (Node, Bun, Deno) and `hosts/web.ts` (browsers), chosen by the `#host` import condition;
+ * the testing kit brings a virtual one.
+ */
+export interface Host {
+  /** Monotonic time in milliseconds; fractions count. */
+  now(): number;
+  /** Calls back after the platform had a chance to do its I/O and fire its timers. */
+  wakeSoon(callback: () => void): void;
+  /** Calls back after the microtasks that are queued now, and those they queue, have run; I/O may have to wait. */
+  wakeSettled(callback: () => void): void;
+  /** Calls back at `when` (on the scale of `now`) or shortly after; may call early, the loop looks at the clock again. */
+  wakeAt(when: number, callback: () => void): unknown;
+  /** Forgets a `wakeAt`; harmless once it has fired. */
+  cancel(timer: unknown): void;
+  /** A random number from 0 (included) to 1 (excluded). */
+  random(): number;
+  /** Tells the user something: a lost exception, a slow step. */
+  report(message: string): void;
+  /** Calls back when the platform has nothing left to wait for while a program is unfinished; returns how to stop watching. */
+  onIdle(callback: () => void): () => void;
+  /** Watches a signal of the process; undefined where there are none or the user handles it. Returns how to stop watching. */
+  onSignal(signal: string, callback: () => void): (() => void) | undefined;
+  /** Told of the error that a signal ends the run with: if nobody handles it, the process ends with the signal's exit code. */
+  interrupted(error: Error, signal: string): void;
+  /** Remembers the platform's ambient state (AsyncLocalStorage) and gives a function that runs others in it; null where there is none. */
+  captureAmbient(): Ambient | null;
+  /** Makes a variable that follows async functions across `await`; null where the platform has none. */
+  createAsyncLocal<T>(): AsyncLocal<T> | null;
+  /** Whether debug mode is asked for by the environment. */
+  readonly debug: boolean;
+  /** Says where each suspended generator stands in the source; undefined where the platform cannot tell. */
+  locate(generators: readonly object[]): (Location | undefined)[];
+}
+
+/** Runs a function in a remembered ambient state. */
+export type Ambient = <R>(fn: () => R) => R;
+
+/** The part of AsyncLocalStorage that is needed. */
+export interface AsyncLocal<T> {
+  run<R>(value: T, fn: () => R): R;
+  getStore(): T | undefined;
+}
+
+/** A place in the source. Lines and columns count from 1. */
+export interface Location {
+  readonly functionName: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}

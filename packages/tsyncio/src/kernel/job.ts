@@ -1,0 +1,101 @@
+/** What can be awaited, and how anything that can be is made a Future. */
+
+import { isCancelled, RuntimeError, show } from "../base/errors.ts";
+import { current, runningLoop } from "./current.ts";
+import { FAILED, Future } from "./future.ts";
+import { type EventLoop, getEventLoop } from "./loop.ts";
+import { PromiseWait } from "./promise-wait.ts";
+import type { Coroutine } from "./suspended.ts";
+import { asAsyncFunctionOf, isCoroutine, isGeneratorFunction, isPromiseLike, type Task, type TaskBody } from "./task.ts";
+
+/** A coroutine, a Future (a Task is one), or a promise. */
+export type Awaitable<T> = Coroutine<T> | Future<T> | PromiseLike<T>;
+
+/** An awaitable, or a function that makes one; async functions are passed as functions: `() => fetchData(url)`. */
+export type Job<T> = Awaitable<T> | (() => Awaitable<T> | T);
+
+/** A function that is run as part of an operation: a `function*` or an async function. */
+export type Body<A extends unknown[], T> = (...args: A) => Awaitable<T> | T;
+
+/**
+ * Makes a Future of anything that can be awaited: a Future stays what it is, a coroutine or a function becomes a task, and a
+ * promise is wrapped. Cancelling the wrapper of a promise lets go of the promise, which itself goes on.
+ *
+ * @throws {TypeError} when the job is nothing of the kind.
+ *
+ * **Suspends** never. **Source** asyncio/tasks.py `ensure_future`.
+ *
+ * @example
+ * ```ts
+ * yield* ensureFuture(Promise.resolve(5)); // => 5
+ * ```
+ */
+export function ensureFuture<T>(job: Job<T>, options?: { readonly loop?: EventLoop }): Future<T> {
+  if (job instanceof Future) {
+    if (options?.loop !== undefined && job._loop !== options.loop) {
+      throw new RangeError("The loop argument must agree with the Future's own loop");
+    }
+    return job;
+  }
+  const loop = options?.loop ?? runningLoop() ?? getEventLoop();
+  // An operation is a coroutine and a promise of sorts; driving it is the shorter way.
+  if (typeof job === "function" || isCoroutine(job)) return loop.createTask(job as TaskBody<T>);
+  if (isPromiseLike(job)) return fromPromise(job as PromiseLike<T>, loop);
+  throw new TypeError(`Expected a coroutine, a Future, a promise or a function that returns one, got ${show(job)}`);
+}
+
+const promised = { describe: () => "a promise" };
+
+function fromPromise<T>(promise: PromiseLike<T>, loop: EventLoop): Future<T> {
+  const future = new Future<T>({ loop });
+  future._source = promised;
+  promise.then(
+    (value) => {
+      if (!future.done()) future.setResult(value);
+    },
+    (error: unknown) => {
+      if (future.done()) return;
+      if (isCancelled(error)) future.cancel(error.message === "" ? undefined : error.message);
+      else future._settle(FAILED, error ? error : falsyRejection(error));
+    },
+  );
+  return future;
+}
+
+function falsyRejection(error: unknown): RuntimeError {
+  return new RuntimeError(
+    `A promise was rejected with ${show(error)}, which cannot be told from no error; reject with an Error instead`,
+    "FALSY_ERROR",
+    { cause: error },
+  );
+}
+
+/** Makes a task of any job: of a Future or a promise, one that awaits it. */
+export function asTaskBody<T>(job: Job<T>): TaskBody<T> {
+  if (typeof job === "function") return job as TaskBody<T>;
+  if (!(job instanceof Future) && isCoroutine(job)) return job as Coroutine<T>;
+  if (isPromiseLike(job)) return awaiting(job as PromiseLike<T> | Future<T>);
+  throw new TypeError(
+    `Expected a coroutine, a Future, a promise or a function that returns one, got ${show(job)}; call a function* to make a coroutine`,
+  );
+}
+
+function* awaiting<T>(job: PromiseLike<T> | Future<T>): Coroutine<T> {
+  return yield* ensureFuture<T>(job);
+}
+
+/** Runs a body as part of the current task, whichever way it is written; an operation's own code awaits it by `yield*`. */
+export function* callBody<A extends unknown[], T>(body: Body<A, T>, ...args: A): Coroutine<T> {
+  const task = current.task as Task<unknown>;
+  const made = isGeneratorFunction(body) ? body(...args) : asAsyncFunctionOf(task, () => body(...args));
+  if (made instanceof Future || isCoroutine(made)) return (yield* made) as T;
+  if (isPromiseLike(made)) return (yield* new PromiseWait(made)) as T;
+  return made as T;
+}
+
+/** Refuses what is not a function, with the remedy for the usual mistake. */
+export function checkBody(body: unknown, name: string): void {
+  if (typeof body === "function") return;
+  const hint = isCoroutine(body) || isPromiseLike(body) ? "; pass the function itself, do not call it" : "";
+  throw new TypeError(`Expected the body of ${name}() to be a function* or an async function, got ${show(body)}${hint}`);
+}

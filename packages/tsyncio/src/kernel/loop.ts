@@ -1,0 +1,553 @@
+/**
+ * The event loop: a ready queue, timers, and turns exactly as asyncio's `BaseEventLoop._run_once`.
+ *
+ * It rides on its host: it never blocks, but lets the host call it back, runs turns while there is work, and hands the thread
+ * back before I/O could starve.
+ */
+
+import { host as platform } from "#host";
+import { Deque } from "../base/deque.ts";
+import { type Duration, milliseconds } from "../base/duration.ts";
+import { RuntimeError, show } from "../base/errors.ts";
+import { LinkedList } from "../base/linked-list.ts";
+import { AsyncWait } from "./async-wait.ts";
+import { current, runningLoop, runningTask } from "./current.ts";
+import { Failures } from "./failures.ts";
+import { Future } from "./future.ts";
+import { Handle, type Runnable, TimerHandle } from "./handle.ts";
+import type { Ambient, Host } from "./host.ts";
+import { reportUnstarted } from "./never-awaited.ts";
+import type { Coroutine } from "./suspended.ts";
+import { isCoroutine, isPromiseLike, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
+import { Timers } from "./timers.ts";
+
+/** What the loop tells its exception handler. */
+export interface ExceptionContext {
+  readonly message: string;
+  readonly exception?: unknown;
+  readonly future?: Future<unknown>;
+  readonly task?: Task<unknown>;
+  readonly handle?: Handle;
+  /** In debug mode, where the future or task was made. */
+  readonly origin?: string;
+  readonly [detail: string]: unknown;
+}
+
+export type ExceptionHandler = (loop: EventLoop, context: ExceptionContext) => void;
+
+/** Makes the tasks of a loop; see `setTaskFactory`. */
+export type TaskFactory = <T>(loop: EventLoop, body: TaskBody<T>, options: TaskOptions) => Task<T>;
+
+export interface EventLoopOptions {
+  /** Checks and reports more, at a cost. Also by the environment variable TSYNCIO_DEBUG=1. */
+  readonly debug?: boolean | undefined;
+  readonly host?: Host | undefined;
+}
+
+/** A slice of turns may last so long before the host gets the thread back, in milliseconds. */
+const SLICE = 2;
+/** The clock is read at least once per so many entries; less often would let slow entries overrun the slice. */
+const MAX_STRIDE = 256;
+
+/**
+ * An event loop. Programs rarely touch it: `run()` makes, runs and closes one.
+ *
+ * **Source** asyncio/base_events.py `BaseEventLoop`.
+ */
+export class EventLoop {
+  /** @internal */
+  readonly _host: Host;
+  /** @internal */
+  readonly _timers: Timers = new Timers();
+  /** @internal Tasks that are not done, in order of birth. They are held here, so that none is collected while it waits. */
+  readonly _tasks: LinkedList<Task<unknown>> = new LinkedList<Task<unknown>>();
+  /** @internal */
+  readonly _failures: Failures = new Failures(this);
+  /** @internal An async function has been resumed: microtasks run before the next turn. */
+  _settling = false;
+  /** @internal */
+  _debug: boolean;
+  /** Steps and callbacks that take longer, in milliseconds, are reported in debug mode. */
+  slowCallbackDuration = 100;
+
+  readonly #ready = new Deque<Runnable>();
+  #running = false;
+  #stopping = false;
+  #closed = false;
+  /** A call back from the host is due, or a slice is on the stack. */
+  #awake = false;
+  /** Entries of the turn under way that have not run yet: a slice may end in the middle of a turn. */
+  #left = 0;
+  #turn = 0;
+  /** The time of the last look at the clock. */
+  #now = 0;
+  #sliceStart = 0;
+  #stride = 1;
+  #untilClock = 1;
+  #timer: unknown = undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #ambient: Ambient | null = null;
+  #taskFactory: TaskFactory | null = null;
+  #exceptionHandler: ExceptionHandler | null = null;
+  #finish: { resolve: () => void; reject: (error: unknown) => void } | null = null;
+
+  constructor(options?: EventLoopOptions) {
+    this._host = options?.host ?? platform;
+    this._debug = options?.debug ?? platform.debug;
+    current.debug ||= this._debug;
+  }
+
+  // ── Callbacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Calls `callback(...args)` in the next turn, in a copy of the current context.
+   *
+   * @throws {TypeError} when `callback` is not an ordinary function; {RuntimeError} when the loop is closed.
+   *
+   * **Suspends** never. **Source** `loop.call_soon`.
+   */
+  callSoon<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Handle {
+    this.#check(callback, "callSoon");
+    const handle = new Handle(this, callback as never, args);
+    this._enqueue(handle);
+    return handle;
+  }
+
+  /** As {@link callSoon}: there is one thread here. Kept so that code carries over. */
+  callSoonThreadsafe<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Handle {
+    return this.callSoon(callback, ...args);
+  }
+
+  /**
+   * Calls `callback(...args)` after a delay; equal deadlines keep their order.
+   *
+   * @param delay - Milliseconds or a string with unit; ≤ 0 means the next turn, Infinity never.
+   *
+   * **Suspends** never. **Source** `loop.call_later`.
+   */
+  callLater<A extends unknown[]>(delay: Duration, callback: (...args: A) => unknown, ...args: A): TimerHandle {
+    return this.callAt(this.time() + milliseconds(delay, "delay"), callback, ...args);
+  }
+
+  /** As {@link callLater}, at an absolute loop time in milliseconds. */
+  callAt<A extends unknown[]>(when: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
+    this.#check(callback, "callAt");
+    if (typeof when !== "number" || Number.isNaN(when)) {
+      throw new RangeError(`Expected \`when\` to be a loop time in milliseconds, got ${show(when)}`);
+    }
+    const handle = new TimerHandle(this, when, callback as never, args);
+    this._schedule(when, handle);
+    return handle;
+  }
+
+  /** The loop's clock: monotonic milliseconds. */
+  time(): number {
+    return this._host.now();
+  }
+
+  // ── Futures and tasks ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  createFuture<T>(): Future<T> {
+    return new Future<T>({ loop: this });
+  }
+
+  /**
+   * Makes a task of a coroutine, or of a function that returns one or is async.
+   *
+   * @throws {TypeError} when `body` is neither.
+   *
+   * **Suspends** never. **Source** `loop.create_task`.
+   */
+  createTask<T>(body: TaskBody<T>, options: TaskOptions = {}): Task<T> {
+    this._checkOpen();
+    if (typeof body !== "function" && !isCoroutine(body)) throw notABody(body);
+    if (this.#taskFactory !== null) return this.#taskFactory(this, body, options);
+    return new Task<T>(body, { ...options, loop: this });
+  }
+
+  /** Sets what makes this loop's tasks; null for the default. **Source** `loop.set_task_factory`. */
+  setTaskFactory(factory: TaskFactory | null): void {
+    if (factory !== null && typeof factory !== "function") {
+      throw new TypeError(`Expected \`factory\` to be a function or null, got ${show(factory)}`);
+    }
+    this.#taskFactory = factory;
+  }
+
+  getTaskFactory(): TaskFactory | null {
+    return this.#taskFactory;
+  }
+
+  // ── Errors and debug mode ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sets what is told of errors that have nowhere else to go; null for the default, which reports them. */
+  setExceptionHandler(handler: ExceptionHandler | null): void {
+    if (handler !== null && typeof handler !== "function") {
+      throw new TypeError(`Expected \`handler\` to be a function or null, got ${show(handler)}`);
+    }
+    this.#exceptionHandler = handler;
+  }
+
+  getExceptionHandler(): ExceptionHandler | null {
+    return this.#exceptionHandler;
+  }
+
+  /** Reports an error as the default handler does: on stderr in Node, on the console in browsers. */
+  defaultExceptionHandler(context: ExceptionContext): void {
+    const { message, exception, ...rest } = context;
+    const details = Object.keys(rest)
+      .sort()
+      .map((key) => `\n${key}: ${typeof rest[key] === "object" ? String(rest[key]) : show(rest[key])}`);
+    const error = exception === undefined ? "" : `\n${describeError(exception)}`;
+    this._host.report(`${message}${details.join("")}${error}`);
+  }
+
+  /** Tells the exception handler; one that throws itself is reported, too. */
+  callExceptionHandler(context: ExceptionContext): void {
+    if (this.#exceptionHandler === null) {
+      this.defaultExceptionHandler(context);
+      return;
+    }
+    try {
+      this.#exceptionHandler(this, context);
+    } catch (exception) {
+      this.defaultExceptionHandler({ message: "Unhandled error in exception handler", exception, context: context.message });
+    }
+  }
+
+  getDebug(): boolean {
+    return this._debug;
+  }
+
+  setDebug(enabled: boolean): void {
+    this._debug = enabled;
+    current.debug ||= enabled;
+  }
+
+  // ── Running ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  isRunning(): boolean {
+    return this.#running;
+  }
+
+  isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Runs turns until `stop()` is called; the promise resolves then.
+   *
+   * @throws {RuntimeError} (by rejection) when the loop runs already or is closed, or when called inside another loop.
+   */
+  async runForever(): Promise<void> {
+    this._checkOpen();
+    this.#checkIdle();
+    return this.#start();
+  }
+
+  /**
+   * Runs turns until a future, or the task made of a coroutine or function, is done; resolves or rejects as it does.
+   *
+   * @throws {RuntimeError} (by rejection) when the loop is stopped before.
+   */
+  async runUntilComplete<T>(job: Future<T> | TaskBody<T>): Promise<T> {
+    this._checkOpen();
+    this.#checkIdle();
+    const future = job instanceof Future ? job : this.createTask(job);
+    const done = (): void => this.stop();
+    future.addDoneCallback(done);
+    try {
+      await this.#start();
+    } catch (error) {
+      // The loop was torn down by an interrupt; what the main task ended with is not lost but superseded.
+      future._retrieved();
+      throw error;
+    } finally {
+      future.removeDoneCallback(done);
+    }
+    if (!future.done()) throw new RuntimeError("Event loop stopped before Future completed.", "LOOP_STOPPED");
+    return future.result();
+  }
+
+  /** Makes the loop stop after the turn under way; if it does not run, after the first turn of the next run. */
+  stop(): void {
+    this.#stopping = true;
+    if (this.#running) this.#wake();
+  }
+
+  /**
+   * Closes the loop: forgets its callbacks, reports errors that nobody looked at. Harmless when closed already.
+   *
+   * @throws {RuntimeError} when it is running.
+   */
+  close(): void {
+    if (this.#running) throw new RuntimeError("Cannot close a running event loop: call stop() and await its end first");
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ready.clear();
+    this.#left = 0;
+    this._timers.clear();
+    this.#setTimer(Number.POSITIVE_INFINITY);
+    for (const task of this._tasks) {
+      if (task._self() === task) {
+        this.callExceptionHandler({ message: "Task was destroyed but it is pending!", task });
+      }
+    }
+    this._failures.reportAll();
+    reportUnstarted(this);
+    if (current.defaultLoop === this) current.defaultLoop = null;
+  }
+
+  /** @internal Runs for as long as the process does: the loop for code outside of any program. */
+  _runInBackground(): void {
+    this.#start().catch((error: unknown) => this._host.report(describeError(error)));
+  }
+
+  /** @internal Ends the run with an error, at once. */
+  _abort(error: unknown): void {
+    const finish = this.#finish;
+    if (finish === null) return;
+    this.#halt();
+    finish.reject(error);
+  }
+
+  /** @internal */
+  get _turnNumber(): number {
+    return this.#turn;
+  }
+
+  /** @internal Puts an entry at the end of the ready queue. */
+  _enqueue(entry: Runnable): void {
+    this.#ready.push(entry);
+    if (!this.#awake) this.#wake();
+  }
+
+  /** @internal Puts an entry among the timers. */
+  _schedule(when: number, entry: import("./timers.ts").TimerEntry): void {
+    this._timers.push(when, entry);
+    if (!this.#awake && when < this.#timerAt) this.#wake();
+  }
+
+  /** @internal Runs a step outside of the ready queue: an eager first step, or one that a promise resumes. */
+  _stepNow(task: Task<unknown>): void {
+    if (this.#closed) return;
+    const { loop, context } = current;
+    current.loop = this;
+    try {
+      if (task._ambient === null || loop !== null) step(task);
+      else task._ambient(() => step(task));
+    } finally {
+      current.loop = loop;
+      current.context = context;
+    }
+  }
+
+  /** @internal The promise of an operation that is awaited by an async function, or outside of any task. */
+  _await<T>(operation: Coroutine<T>): Promise<T> {
+    const task = runningTask();
+    try {
+      this._checkOpen();
+      return new AsyncWait<T>(this, operation, task !== null && task._loop === this ? task : null).promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** @internal The ambient state for a task that no task makes: the loop's own during its turns and before its start, else the caller's. */
+  _ambientOfCaller(): Ambient | null {
+    return current.loop === this || !this.#running ? null : this._host.captureAmbient();
+  }
+
+  /** @internal */
+  _checkOpen(): void {
+    if (this.#closed) throw new RuntimeError("Event loop is closed", "LOOP_CLOSED");
+  }
+
+  #check(callback: unknown, method: string): void {
+    this._checkOpen();
+    if (isCoroutine(callback)) {
+      throw new TypeError(`Expected a function for ${method}(), got a coroutine; use createTask() for coroutines`);
+    }
+    if (typeof callback !== "function") throw new TypeError(`Expected a function for ${method}(), got ${show(callback)}`);
+  }
+
+  #checkIdle(): void {
+    if (this.#running) throw new RuntimeError("This event loop is already running", "LOOP_RUNNING");
+    if (runningLoop() !== null) {
+      throw new RuntimeError("Cannot run the event loop while another loop is running", "LOOP_RUNNING");
+    }
+  }
+
+  #start(): Promise<void> {
+    this.#running = true;
+    this.#ambient = this._host.captureAmbient();
+    const finished = new Promise<void>((resolve, reject) => {
+      this.#finish = { resolve, reject };
+    });
+    this.#wake();
+    return finished;
+  }
+
+  #halt(): void {
+    this.#running = false;
+    this.#stopping = false;
+    this.#finish = null;
+    this.#setTimer(Number.POSITIVE_INFINITY);
+  }
+
+  /** Asks the host for a slice: soon after the microtasks, or after its I/O if this slice has lasted long enough. */
+  #wake(): void {
+    if (!this.#running || this.#awake) return;
+    this.#awake = true;
+    if (this._host.now() - this.#sliceStart < SLICE) this._host.wakeSettled(this.#continue);
+    else this._host.wakeSoon(this.#begin);
+  }
+
+  /** A slice that follows the host's I/O. */
+  readonly #begin = (): void => {
+    this.#sliceStart = this.#now = this._host.now();
+    this.#slice();
+  };
+
+  /** A slice that follows microtasks: part of the one before. */
+  readonly #continue = (): void => {
+    this.#now = this._host.now();
+    this.#slice();
+  };
+
+  readonly #timerFired = (): void => {
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    if (!this.#awake && this.#running) this.#begin();
+  };
+
+  #slice(): void {
+    // The ambient state of whoever happened to wake the loop must not reach its tasks.
+    if (this.#ambient === null) this.#turns();
+    else this.#ambient(() => this.#turns());
+  }
+
+  #turns(): void {
+    if (!this.#running) {
+      this.#awake = false;
+      return;
+    }
+    this.#awake = true;
+    const { loop, task, context } = current;
+    current.loop = this;
+    current.task = null;
+    current.context = null;
+    const ready = this.#ready;
+    try {
+      for (;;) {
+        if (this.#left === 0) this.#beginTurn();
+        while (this.#left > 0) {
+          this.#left--;
+          const entry = ready.shift() as Runnable;
+          if (this._debug) this.#runTimed(entry);
+          else entry._run();
+          if (!this.#running) return;
+          if (--this.#untilClock <= 0 && this.#sliceIsOver()) break;
+        }
+        if (this.#left === 0 && this.#stopping) {
+          const finish = this.#finish;
+          this.#halt();
+          finish?.resolve();
+          return;
+        }
+        if (ready.length === 0 && this._timers.bound() > this.#now) break;
+        if (this.#now - this.#sliceStart >= SLICE || this._settling) break;
+      }
+    } finally {
+      current.loop = loop;
+      current.task = task;
+      current.context = context;
+      this.#awake = false;
+    }
+    this._settling = false;
+    if (ready.length > 0 || this.#stopping) {
+      this.#setTimer(Number.POSITIVE_INFINITY);
+      this.#wake();
+    } else this.#setTimer(this._timers.next());
+  }
+
+  /** Puts due timers behind what is ready, and takes the snapshot: what becomes ready from now on waits for the next turn. */
+  #beginTurn(): void {
+    this.#turn++;
+    if (this._timers.length > 0) {
+      // PERF  the clock is read for timers only where nothing else is ready: it costs as much as a whole step.
+      if (this.#ready.length === 0) this.#now = this._host.now();
+      if (this._timers.bound() <= this.#now) this._timers.take(this.#now, (entry) => this.#ready.push(entry));
+    }
+    this.#left = this.#ready.length;
+  }
+
+  /** Reads the clock and adapts how often that is done to how long entries take. */
+  #sliceIsOver(): boolean {
+    const before = this.#now;
+    this.#now = this._host.now();
+    const elapsed = this.#now - before;
+    if (elapsed > SLICE / 8) this.#stride = Math.max(1, this.#stride >> 1);
+    else if (elapsed < SLICE / 32) this.#stride = Math.min(MAX_STRIDE, this.#stride * 2);
+    this.#untilClock = this.#stride;
+    return this.#now - this.#sliceStart >= SLICE;
+  }
+
+  #runTimed(entry: Runnable): void {
+    const label = String(entry);
+    const start = this._host.now();
+    entry._run();
+    const took = this._host.now() - start;
+    if (took >= this.slowCallbackDuration) {
+      this._host.report(
+        `tsyncio: executing ${entry instanceof Task && !entry.done() ? String(entry) : label} took ${(took / 1000).toFixed(3)} seconds`,
+      );
+    }
+  }
+
+  #setTimer(when: number): void {
+    if (when === this.#timerAt) return;
+    if (this.#timer !== undefined) this._host.cancel(this.#timer);
+    this.#timer = when === Number.POSITIVE_INFINITY ? undefined : this._host.wakeAt(when, this.#timerFired);
+    this.#timerAt = when;
+  }
+
+  toString(): string {
+    return `<EventLoop running=${this.#running} closed=${this.#closed} debug=${this._debug}>`;
+  }
+}
+
+function notABody(body: unknown): TypeError {
+  const hint = isPromiseLike(body)
+    ? "await it, or wrap it by ensureFuture(promise)"
+    : "call a function* for a coroutine, or pass an async function itself";
+  return new TypeError(`Expected a coroutine or a function that makes one, got ${show(body)}; ${hint}`);
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return show(error);
+  return error.stack ?? `${error.name}: ${error.message}`;
+}
+
+/**
+ * Returns the running loop or, outside of any, the thread's default loop, which runs in the background from then on.
+ *
+ * **Suspends** never. **Source** asyncio/events.py `get_event_loop`; differs: decision 0004.
+ */
+export function getEventLoop(): EventLoop {
+  const running = runningLoop();
+  if (running !== null) return running;
+  if (current.defaultLoop === null) {
+    current.defaultLoop = new EventLoop();
+    current.defaultLoop._runInBackground();
+  }
+  return current.defaultLoop;
+}
+
+/** The tasks of a loop that are not done, in order of birth; by default of the running one. **Source** `asyncio.all_tasks`. */
+export function allTasks(loop?: EventLoop): Set<Task<unknown>> {
+  const of = loop ?? runningLoop() ?? current.defaultLoop;
+  const tasks = new Set<Task<unknown>>();
+  // What async functions await is driven by entries of its own, which are part of their task.
+  for (const task of of?._tasks ?? []) if (task._self() === task) tasks.add(task);
+  return tasks;
+}

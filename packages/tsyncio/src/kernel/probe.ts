@@ -1,0 +1,22 @@
+/** The one slot through which tools watch the kernel. A hook must not throw and must not call back into the loop. */
+
+import { current } from "./current.ts";
+import type { Suspended } from "./suspended.ts";
+import type { Task } from "./task.ts";
+
+export interface Probe {
+  created(task: Task<unknown>): void;
+  stepping(task: Task<unknown>): void;
+  stepped(task: Task<unknown>): void;
+  waits(task: Task<unknown>, what: Suspended | null): void;
+  woken(task: Task<unknown>): void;
+  cancelled(task: Task<unknown>): void;
+  finished(task: Task<unknown>): void;
+}
+
+/** Puts a probe into the slot, or takes it out with null; returns the one that was there. */
+export function setProbe(probe: Probe | null): Probe | null {
+  const previous = current.probe;
+  current.probe = probe;
+  return previous;
+}

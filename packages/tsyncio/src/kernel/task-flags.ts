@@ -1,0 +1,12 @@
+/** Bits of `Future._flags`: one field instead of many booleans, as each would cost eight bytes in every task. */
+
+/** `next()` has just handed the future out; see Suspended. */
+export const ARMED = 1;
+/** It failed, and nobody has looked at the error yet. */
+export const UNRETRIEVED = 2;
+/** Somebody has looked at the outcome. */
+export const RETRIEVED = 4;
+/** A cancellation is due at the next step or suspension. */
+export const MUST_CANCEL = 8;
+/** An error is due to be thrown into the task at its next step; a cancellation was delivered to it. */
+export const WAS_CANCELLED = 16;

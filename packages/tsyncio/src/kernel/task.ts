@@ -1,0 +1,647 @@
+/**
+ * A task drives a coroutine or an async function. Mirrors asyncio/tasks.py `Task`.
+ *
+ * The file is the state machine whole: start, step, suspend, wake, cancel, end.
+ */
+
+import { CancelledError, isCancelled, KeyboardInterrupt, RuntimeError, show } from "../base/errors.ts";
+import type { Linked } from "../base/linked-list.ts";
+import { Context, type ContextSlot, captureContext } from "./context.ts";
+import { current, runningTask } from "./current.ts";
+import { adoptSegment, type Frame } from "./frames.ts";
+import { CANCELLED, FAILED, FINISHED, Future, PENDING } from "./future.ts";
+import type { Runnable } from "./handle.ts";
+import type { Ambient, Location } from "./host.ts";
+import type { EventLoop } from "./loop.ts";
+import { PromiseWait } from "./promise-wait.ts";
+import { type Coroutine, Suspended } from "./suspended.ts";
+import { MUST_CANCEL, RETRIEVED, WAS_CANCELLED } from "./task-flags.ts";
+
+/** What a task can be made of. */
+export type TaskBody<T> = Coroutine<T> | (() => Coroutine<T> | PromiseLike<T> | T);
+
+export interface TaskOptions {
+  /** Shown in messages, dumps and graphs; `Task-1`, `Task-2`, … by default. */
+  readonly name?: string | undefined;
+  /** The Context to run in; by default a copy of the current one. */
+  readonly context?: Context | undefined;
+  /** Whether the first step runs at once, inside the call that makes the task. False by default. */
+  readonly eager?: boolean | undefined;
+}
+
+/** What few tasks need; kept apart, since each field costs every task eight bytes. */
+interface Rare {
+  controller: AbortController | null;
+  /** Library operations that the task's async function awaits right now. */
+  waits: Set<Task<unknown>> | null;
+  cancelMessage: string | undefined;
+  /** How many `shielded` regions it is in. */
+  shields: number;
+  /** A cancellation came while shielded. */
+  deferred: boolean;
+}
+
+/** Marks the generators that a task has taken, so that none is driven twice. */
+const TAKEN: unique symbol = Symbol("tsyncio.taken");
+
+const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as FunctionConstructor;
+
+let unnamed = 0;
+let made = 0;
+
+/**
+ * Runs a coroutine or an async function concurrently with other tasks. Made by `createTask`.
+ *
+ * A Future of its result: `yield*` or `await` it. The loop holds it until it is done, so that no running task is ever collected.
+ *
+ * **Source** asyncio/tasks.py `Task`.
+ */
+export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>> {
+  // STATE  exactly one of these holds for a task that is not done:
+  //   ready    stands in the loop's ready queue; `_waiter` is null or what it was woken by
+  //   waiting  `_waiter` is what it waits for, and has the task in its list
+  //   running  `current.task` is it; `_waiter` is null
+  /** @internal */
+  declare _waiter: Suspended | null;
+  /** @internal The outermost coroutine; before the first step of an async function, the function. */
+  declare _root: TaskBody<T>;
+  /** @internal The innermost wrapped coroutine, which is resumed directly; null: resume the root. */
+  declare _leaf: Frame | null;
+  /** @internal */
+  declare _context: ContextSlot;
+  /** @internal The platform's ambient state to run in; null: the loop's. */
+  declare _ambient: Ambient | null;
+  /** @internal A given name, or the N of `Task-N`. */
+  declare _name: string | number;
+  /** A number that no other task of the process has. */
+  declare readonly id: number;
+  /** The `id` of the task that made this one; 0 when none did. (The id alone: a chain of tasks must not keep its ancestors alive.) */
+  declare readonly parentId: number;
+  /** @internal Requests to cancel, less those taken back by `uncancel()`. */
+  declare _cancels: number;
+  /** @internal */
+  declare _rare: Rare | null;
+  /** @internal */
+  declare _previous: Task<unknown> | null;
+  /** @internal */
+  declare _next: Task<unknown> | null;
+
+  /**
+   * @param body - A coroutine, or a function that returns one or is async.
+   * @throws {RuntimeError} when the coroutine was driven before.
+   */
+  constructor(body: TaskBody<T>, options?: TaskOptions & { readonly loop?: EventLoop }) {
+    super(options?.loop === undefined ? undefined : { loop: options.loop });
+    const parent = runningTask();
+    this._root = take(body);
+    this._waiter = null;
+    this._leaf = null;
+    this._context = options?.context ?? captureContext();
+    this._ambient = parent === null ? this._loop._ambientOfCaller() : parent._ambient;
+    this._name = options?.name ?? ++unnamed;
+    this.id = ++made;
+    this.parentId = parent === null ? 0 : parent.id;
+    this._cancels = 0;
+    this._rare = null;
+    this._previous = null;
+    this._next = null;
+    this._begin(options?.eager === true);
+  }
+
+  /** @internal Enters the loop's books and runs or schedules the first step. */
+  _begin(eager: boolean): void {
+    this._loop._tasks.push(this as Task<unknown>);
+    current.probe?.created(this as Task<unknown>);
+    if (eager && this._loop.isRunning()) this._loop._stepNow(this as Task<unknown>);
+    else this._loop._enqueue(this);
+  }
+
+  /** The name that messages and dumps show. */
+  get name(): string {
+    return typeof this._name === "number" ? `Task-${this._name}` : this._name;
+  }
+
+  set name(name: string) {
+    this._name = String(name);
+  }
+
+  /** What it runs: the coroutine, or the function before it has started; null once done. */
+  getCoro(): TaskBody<T> | null {
+    return this.done() ? null : this._root;
+  }
+
+  /** The Context that it runs in. */
+  getContext(): Context {
+    if (!(this._context instanceof Context)) {
+      // From now on the context has an identity that both sides share.
+      const context = new Context();
+      context._values = this._context;
+      if (current.task === (this as unknown)) current.context = context;
+      this._context = context;
+    }
+    return this._context;
+  }
+
+  /** @throws {RuntimeError} always: a task's result is what its coroutine returns. */
+  override setResult(_value: T): never {
+    throw new RuntimeError("Cannot set the result of a task: it is what its coroutine returns; use a Future instead");
+  }
+
+  /** @throws {RuntimeError} always: a task's error is what its coroutine throws. */
+  override setException(_error: unknown): never {
+    throw new RuntimeError("Cannot set the exception of a task: it is what its coroutine throws; use a Future instead");
+  }
+
+  /**
+   * Requests the task to stop: a CancelledError is thrown where it waits, in the next turn.
+   *
+   * The task may clean up first, and may refuse by catching the error. In an async function all library operations that are
+   * being awaited reject, and `signal` is aborted. Inside `shielded` the request is kept until the region ends.
+   *
+   * @param message - Becomes the message of the CancelledError.
+   * @returns false when the task is done already.
+   *
+   * **Suspends** never. **Source** asyncio/tasks.py `Task.cancel`.
+   */
+  override cancel(message?: string): boolean {
+    if (this.done()) {
+      this._retrieved();
+      return false;
+    }
+    this._cancels++;
+    current.probe?.cancelled(this as Task<unknown>);
+    const rare = this._rare;
+    if (rare !== null && rare.shields > 0) {
+      if (!rare.deferred) rare.cancelMessage = message;
+      rare.deferred = true;
+      return true;
+    }
+    this._deliverCancel(message);
+    return true;
+  }
+
+  /** @internal Interrupts what is being waited for; if nothing is, leaves word for the next suspension. */
+  _deliverCancel(message: string | undefined): void {
+    const rare = this._rare;
+    if (message !== undefined || (rare !== null && rare.cancelMessage !== undefined)) this._rarely().cancelMessage = message;
+    this._flags |= WAS_CANCELLED;
+    let delivered = this._waiter?._interrupt(message) ?? false;
+    if (rare !== null) {
+      if (rare.waits !== null) for (const wait of [...rare.waits]) delivered = wait._interruptWait(message) || delivered;
+      rare.controller?.abort(new CancelledError(message));
+    }
+    if (!delivered) this._flags |= MUST_CANCEL;
+  }
+
+  /** @internal Cancels what it waits for; false when that cannot be cancelled. */
+  _interruptWait(message: string | undefined): boolean {
+    return this._waiter?._interrupt(message) ?? false;
+  }
+
+  /** The number of requests to cancel that were not taken back by `uncancel()`. **Source** `Task.cancelling`. */
+  cancelling(): number {
+    return this._cancels;
+  }
+
+  /**
+   * Takes one request to cancel back; for code that has caught its own cancellation, as `timeout` does.
+   *
+   * @returns the number of requests left. At 0, one that was not delivered yet never will be, and `signal` is a fresh one.
+   *
+   * **Source** asyncio/tasks.py `Task.uncancel`.
+   */
+  uncancel(): number {
+    if (this._cancels > 0) this._cancels--;
+    if (this._cancels === 0) {
+      this._flags &= ~MUST_CANCEL;
+      const rare = this._rare;
+      if (rare !== null) {
+        rare.deferred = false;
+        if (rare.controller?.signal.aborted) rare.controller = null;
+      }
+    }
+    return this._cancels;
+  }
+
+  /**
+   * Aborted when the task is cancelled: hand it to foreign APIs, as in `fetch(url, { signal: task.signal })`.
+   *
+   * Made when first asked for. Its `reason` is the CancelledError.
+   */
+  get signal(): AbortSignal {
+    const rare = this._rarely();
+    if (rare.controller === null) {
+      rare.controller = new AbortController();
+      if (this._cancels > 0 && rare.shields === 0) rare.controller.abort(new CancelledError(rare.cancelMessage));
+    }
+    return rare.controller.signal;
+  }
+
+  /**
+   * Waits until the task has ended, however it ended; never throws the task's own outcome.
+   *
+   * **Suspends** until the task is done. **Cancel** of the waiting task leaves this task alone.
+   *
+   * @example
+   * ```ts
+   * const task = createTask(function* () { throw new Error("lost"); });
+   * yield* task.join(); // => undefined
+   * task.exception(); // the error; looked at, so not reported as lost
+   * ```
+   */
+  join(): Future<void> {
+    const ended = new Future<void>({ loop: this._loop });
+    ended._source = { describe: () => `end of ${this.name}`, holders: () => [this as Task<unknown>] };
+    this.addDoneCallback(() => {
+      this._retrieved();
+      if (!ended.done()) ended.setResult();
+    });
+    return ended;
+  }
+
+  /**
+   * Cancels the task and waits until it has really ended; never throws the task's own outcome.
+   *
+   * **Suspends** until the task is done. **Cancel** of the waiting task is its own: it is never mistaken for this one's.
+   */
+  cancelAndWait(message?: string): Future<void> {
+    this.cancel(message);
+    return this.join();
+  }
+
+  /** The suspended calls, outermost first, each with its place in the source where the platform can tell. */
+  getStack(): Location[] {
+    const generators: object[] = [];
+    const names: string[] = [];
+    for (let frame = this._leaf; frame !== null; frame = frame._caller) {
+      generators.unshift(frame._generator);
+      names.unshift(frame._name());
+    }
+    if (Object.prototype.toString.call(this._root) === "[object Generator]" && !this.done()) {
+      generators.unshift(this._root);
+      names.unshift("coroutine");
+    }
+    const places = this._loop._host.locate(generators);
+    return names.map((functionName, i) => places[i] ?? { functionName });
+  }
+
+  /** Reports the stack and what the task waits for, as text, through the host (stderr on Node) or to `write`. */
+  printStack(write: (text: string) => void = (text) => this._loop._host.report(text)): void {
+    const error = this._state === FAILED ? this._outcome : undefined;
+    const lines = this.getStack().map((at) => {
+      const place = at.file === undefined ? "" : ` (${at.file}:${at.line}:${at.column})`;
+      return `    at ${at.functionName}${place}`;
+    });
+    const waits = this._waiter === null ? "" : `\n    waits for ${this._waiter.describe()}`;
+    const text = error instanceof Error ? `\n${error.stack}` : "";
+    write(`Stack of ${this}${lines.length > 0 ? "\n" : ""}${lines.join("\n")}${waits}${text}`);
+  }
+
+  /** What it waits for, in words; undefined while it is ready, running or done. */
+  get waitingFor(): string | undefined {
+    return this.done() ? undefined : (this._waits()[0]?.describe() ?? undefined);
+  }
+
+  /** @internal All that it waits for: one thing in a coroutine, any number in an async function. */
+  _waits(): Suspended[] {
+    const inner = [...(this._rare?.waits ?? [])].flatMap((wait) => wait._waits());
+    const outer = this._waiter;
+    // The wait for an async body is only the shell around what the body waits for.
+    if (outer === null || (outer instanceof PromiseWait && inner.length > 0)) return inner;
+    return [outer, ...inner];
+  }
+
+  /** @internal The task that steps count for: itself, except for the operations that an async function awaits. */
+  _self(): Task<unknown> {
+    return this as Task<unknown>;
+  }
+
+  /** @internal */
+  _rarely(): Rare {
+    this._rare ??= { controller: null, waits: null, cancelMessage: undefined, shields: 0, deferred: false };
+    return this._rare;
+  }
+
+  /** @internal */
+  _cancelMessage(): string | undefined {
+    return this._rare?.cancelMessage;
+  }
+
+  /** @internal */
+  _signalAborted(): boolean {
+    return this._rare?.controller?.signal.aborted ?? false;
+  }
+
+  /** @internal A step: called by the loop when the task's turn in the ready queue comes. */
+  _run(): void {
+    if (this._ambient === null) step(this as Task<unknown>);
+    else this._ambient(() => step(this as Task<unknown>));
+  }
+
+  /** @internal Throws an error into the task at its next step. */
+  _throwSoon(error: unknown): void {
+    this._waiter = new Thrown(error);
+    this._loop._enqueue(this);
+  }
+
+  /** @internal The coroutine returned. */
+  _ended(value: unknown): void {
+    // It cancelled itself and never waited again: cancelled, as asyncio has it.
+    if ((this._flags & MUST_CANCEL) !== 0) this._close(CANCELLED, this._cancelMessage());
+    else {
+      if (this._loop._debug && this._cancels > 0 && (this._flags & WAS_CANCELLED) !== 0) this._reportSwallowed();
+      this._close(FINISHED, value);
+    }
+  }
+
+  /** @internal The coroutine threw. */
+  _threw(error: unknown): void {
+    if (isCancelled(error)) this._close(CANCELLED, error);
+    else {
+      this._close(FAILED, error ? error : falsyError(this, error));
+      if (error instanceof KeyboardInterrupt) this._loop._abort(error);
+    }
+  }
+
+  /** @internal */
+  _close(state: number, outcome: unknown): void {
+    this._loop._tasks.remove(this as Task<unknown>);
+    this._leaf = null;
+    this._settle(state, outcome);
+    current.probe?.finished(this as Task<unknown>);
+  }
+
+  #where(): string {
+    const origin = this._origin();
+    return origin === undefined ? "" : ` created at ${origin}`;
+  }
+
+  /** @internal */
+  _reportSwallowed(): void {
+    this._loop._host.report(
+      `tsyncio: ${this} swallowed a cancellation: it was cancelled, yet returned a value. A catch block must rethrow when isCancelled(error), or call uncancel().`,
+    );
+  }
+
+  override describe(): string {
+    return `Task ${this.name}`;
+  }
+
+  override holders(): Iterable<Task<unknown>> {
+    return [this as Task<unknown>];
+  }
+
+  override toString(): string {
+    const state = this._state === PENDING && this._cancels > 0 ? "cancelling" : this._stateText();
+    const waits = this._state === PENDING && this._waiter !== null ? ` wait_for=<${this._waiter.describe()}>` : "";
+    return `<Task ${state} name='${this.name}'${waits}${this.#where()}>`;
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return "Task";
+  }
+}
+
+/** Runs one step of a task: from where it waits to where it waits next, or to its end. */
+export function step(task: Task<unknown>): void {
+  if (task.done()) return;
+  const self = task._self();
+  const outerTask = current.task;
+  const outerContext = current.context;
+  current.task = self;
+  current.context = self._context;
+  const probe = current.probe;
+  if (probe !== null) probe.stepping(self);
+
+  const waiter = task._waiter;
+  task._waiter = null;
+  let failed = false;
+  let error: unknown;
+  if ((self._flags & MUST_CANCEL) !== 0) {
+    failed = true;
+    error = cancellation(self, waiter);
+  } else if (waiter?._failed()) {
+    failed = true;
+    error = waiter._takeError();
+  }
+
+  let frame = task._leaf;
+  let coroutine = frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
+  for (;;) {
+    let result: IteratorResult<unknown, unknown>;
+    try {
+      // Before the first step of a function, there is no coroutine yet. A task that is cancelled by then never calls it.
+      if (typeof coroutine === "function" && !failed) coroutine = task._root = call(task, coroutine) as Coroutine<unknown>;
+      if (failed) {
+        failed = false;
+        if (typeof coroutine === "function") throw error;
+        result = coroutine.throw(error);
+      } else result = coroutine.next();
+    } catch (thrown) {
+      if (frame === null) {
+        leave(self, outerTask, outerContext);
+        task._threw(thrown);
+        break;
+      }
+      frame._abort(thrown);
+      frame = frame._caller;
+      coroutine = frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
+      continue;
+    }
+    if (result.done === true) {
+      if (frame === null) {
+        leave(self, outerTask, outerContext);
+        task._ended(result.value);
+        break;
+      }
+      frame._complete(result);
+      frame = frame._caller;
+      coroutine = frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
+      continue;
+    }
+    task._leaf = adoptSegment(frame, result);
+    suspend(task, self, result.value);
+    leave(self, outerTask, outerContext);
+    break;
+  }
+  if (probe !== null) probe.stepped(self);
+}
+
+function leave(self: Task<unknown>, outerTask: Task<unknown> | null, outerContext: ContextSlot): void {
+  self._context = current.context;
+  current.task = outerTask;
+  current.context = outerContext;
+}
+
+/** Parks the task on what it yielded. */
+function suspend(task: Task<unknown>, self: Task<unknown>, yielded: unknown): void {
+  if (yielded instanceof Suspended) {
+    const error = yielded._isArmed() ? yielded._park(task) : missingStar(yielded);
+    if (error !== null) {
+      task._throwSoon(error);
+      return;
+    }
+    task._waiter = yielded;
+    current.probe?.waits(self, yielded);
+    // It was cancelled while it ran, so what it waits for now is cancelled at once.
+    if ((self._flags & MUST_CANCEL) !== 0 && yielded._interrupt(self._cancelMessage())) self._flags &= ~MUST_CANCEL;
+  } else if (yielded === undefined) {
+    task._loop._enqueue(task);
+    current.probe?.waits(self, null);
+  } else task._throwSoon(badYield(task, yielded));
+}
+
+/** The error for a step with a cancellation due. The cancellation that the wait itself ended with goes first, as in asyncio. */
+function cancellation(self: Task<unknown>, waiter: Suspended | null): unknown {
+  self._flags &= ~MUST_CANCEL;
+  if (waiter?._failed()) {
+    if (waiter instanceof Future && waiter._state === FAILED) {
+      // Its error is not going to be seen here; if nobody else looks at it either, it must be reported.
+      if ((waiter._flags & RETRIEVED) === 0) waiter._loop._failures.note(waiter);
+    } else {
+      const error = waiter._takeError();
+      if (isCancelled(error)) return error;
+    }
+  }
+  return new CancelledError(self._cancelMessage());
+}
+
+/** Calls the function that a task was made of, and gives the coroutine to drive. */
+function call(task: Task<unknown>, fn: () => unknown): unknown {
+  const self = task._self();
+  const made = isGeneratorFunction(fn) ? fn() : asAsyncFunctionOf(self, fn);
+  if (isCoroutine(made)) return take(made);
+  if (isPromiseLike(made)) {
+    return made instanceof Future ? made : new PromiseWait(made);
+  }
+  return new Finished(made);
+}
+
+/** Calls a function so that, after its `await`s, it is still known to belong to the task. */
+export function asAsyncFunctionOf<R>(task: Task<unknown>, fn: () => R): R {
+  if (current.asyncTask === null) {
+    current.asyncTask = task._loop._host.createAsyncLocal<Task<unknown>>();
+    if (current.asyncTask === null) return fn();
+  }
+  return current.asyncTask.run(task, fn);
+}
+
+/** Tells whether calling it runs no code of its body: a `function*`, or one wrapped by `coroutine()`. */
+export function isGeneratorFunction(fn: unknown): boolean {
+  return fn instanceof GeneratorFunction || (fn as { [MAKES_COROUTINE]?: boolean } | null)?.[MAKES_COROUTINE] === true;
+}
+
+/** Marks what `coroutine()` returns. */
+export const MAKES_COROUTINE: unique symbol = Symbol("tsyncio.makesCoroutine");
+
+/**
+ * Tells whether a value is a coroutine: what a generator function or a wrapped one returns.
+ *
+ * **Source** asyncio/coroutines.py `iscoroutine`.
+ */
+export function isCoroutine(value: unknown): value is Coroutine<unknown> {
+  if (typeof value !== "object" || value === null || value instanceof Future) return false;
+  const it = value as Partial<Coroutine<unknown>>;
+  return typeof it.next === "function" && typeof it.throw === "function" && typeof it[Symbol.iterator] === "function";
+}
+
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return (
+    (typeof value === "object" || typeof value === "function") &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}
+
+/** Claims a coroutine for a task. A plain generator tells nothing of its past, so it is marked. */
+function take<T>(body: TaskBody<T>): TaskBody<T> {
+  if (typeof body === "function" || body instanceof Future) return body;
+  const marked = body as { [TAKEN]?: boolean; _claim?(): void };
+  if (typeof marked._claim === "function") marked._claim();
+  else if (marked[TAKEN] === true) {
+    throw new RuntimeError(
+      "Cannot reuse a coroutine: it was awaited before; call its function again for a fresh one",
+      "COROUTINE_REUSED",
+    );
+  } else marked[TAKEN] = true;
+  return body;
+}
+
+/** The outcome of a function that returned an ordinary value, in the shape of a coroutine. */
+class Finished {
+  readonly #result: IteratorResult<never, unknown>;
+  constructor(value: unknown) {
+    this.#result = { done: true, value };
+  }
+  next(): IteratorResult<never, unknown> {
+    return this.#result;
+  }
+  throw(error: unknown): never {
+    throw error;
+  }
+}
+
+/** Stands for an error that is to be thrown into a task. */
+class Thrown extends Suspended {
+  readonly #error: unknown;
+  constructor(error: unknown) {
+    super();
+    this.#error = error;
+  }
+  override _isArmed(): boolean {
+    return false;
+  }
+  override _park(): null {
+    return null;
+  }
+  override _failed(): boolean {
+    return true;
+  }
+  override _takeError(): unknown {
+    return this.#error;
+  }
+  override _interrupt(): boolean {
+    return false;
+  }
+  override describe(): string {
+    return "an error on its way";
+  }
+}
+
+function missingStar(what: Suspended): RuntimeError {
+  return new RuntimeError(
+    `Cannot wait for ${what.describe()} by \`yield\`: the star is missing; write \`yield* …\``,
+    "MISSING_STAR",
+  );
+}
+
+function badYield(task: Task<unknown>, value: unknown): Error {
+  const found = `Cannot yield ${show(value)} in task "${task.name}"`;
+  if (isCoroutine(value)) {
+    return new RuntimeError(`${found}: the star is missing; write \`yield* …\` to await a coroutine`, "MISSING_STAR");
+  }
+  if (isPromiseLike(value)) {
+    return new RuntimeError(
+      `${found}: a coroutine awaits a promise by \`yield* ensureFuture(promise)\`; or use an async function`,
+      "BAD_YIELD",
+    );
+  }
+  if (typeof value === "function") {
+    return new RuntimeError(`${found}: call it and await what it returns, \`yield* fn()\``, "BAD_YIELD");
+  }
+  if (Array.isArray(value)) {
+    return new RuntimeError(`${found}: await several things by \`yield* gather(…)\``, "BAD_YIELD");
+  }
+  return new RuntimeError(
+    `${found}: a coroutine yields only by \`yield*\` on a coroutine, a Future or an operation; \`yield*\` on a string or an array yields its items, \`return\` gives a value back`,
+    "BAD_YIELD",
+  );
+}
+
+function falsyError(task: Task<unknown>, error: unknown): RuntimeError {
+  return new RuntimeError(
+    `Task "${task.name}" threw ${show(error)}, which cannot be told from no error; throw an Error instead`,
+    "FALSY_ERROR",
+    { cause: error },
+  );
+}

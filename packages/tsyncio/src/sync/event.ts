@@ -1,0 +1,103 @@
+/** A flag that tasks wait for. Mirrors asyncio/locks.py `Event`. */
+
+import type { EventLoop } from "../kernel/loop.ts";
+import { done, Op, type Operation, waitFor } from "../kernel/operation.ts";
+import type { Suspension, WaitSource } from "../kernel/suspended.ts";
+import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { Waiter, Waiters } from "./waiters.ts";
+
+/**
+ * A flag: `set()` lets everybody through who waits and who comes, until `clear()`.
+ *
+ * @example
+ * ```ts
+ * const ready = new Event();
+ * ready.set();
+ * yield* ready.wait(); // => true
+ * ```
+ */
+export class Event implements WaitSource, LoopBound {
+  #set = false;
+  readonly #waiters = new Waiters();
+  readonly name: string | undefined;
+  /** @internal */
+  _loop: EventLoop | null = null;
+
+  /** @param options - `name`: shown in wait graphs. */
+  constructor(options?: { readonly name?: string | undefined }) {
+    this.name = options?.name;
+  }
+
+  isSet(): boolean {
+    return this.#set;
+  }
+
+  /** Sets the flag and wakes all that wait, in order of arrival. */
+  set(): void {
+    if (this.#set) return;
+    this.#set = true;
+    for (const waiter of this.#waiters) if (!waiter.done()) waiter.setResult();
+  }
+
+  /** Takes the flag back; whoever was woken stays so. */
+  clear(): void {
+    this.#set = false;
+  }
+
+  /**
+   * Waits until the flag is set.
+   *
+   * @returns true, always.
+   *
+   * **Suspends** only if the flag is not set. **Cancel** ends the wait. **Source** asyncio/locks.py `Event.wait`.
+   */
+  wait(): Operation<true> {
+    return new WaitForFlag(this) as unknown as Operation<true>;
+  }
+
+  /** @internal */
+  get _line(): Waiters {
+    return this.#waiters;
+  }
+
+  describe(): string {
+    return `${this.name === undefined ? "Event" : `Event '${this.name}'`} (not set)`;
+  }
+
+  toString(): string {
+    const waiters = this.#waiters.length > 0 ? `, waiters:${this.#waiters.length}` : "";
+    return `<Event [${this.#set ? "set" : "unset"}${waiters}]>`;
+  }
+}
+
+class WaitForFlag extends Op<true> {
+  readonly #event: Event;
+  #waiter: Waiter | null = null;
+
+  constructor(event: Event) {
+    super();
+    this.#event = event;
+  }
+
+  override _start(): IteratorResult<Suspension, true> {
+    const loop = bindLoop(this.#event);
+    if (this.#event.isSet()) return done(true);
+    this.#waiter = new Waiter(loop, this.#event);
+    this.#event._line.join(this.#waiter);
+    return waitFor(this.#waiter);
+  }
+
+  override _resume(): IteratorResult<Suspension, true> {
+    this.#event._line.leave(this.#waiter as Waiter);
+    return done(true);
+  }
+
+  override _fail(error: unknown): never {
+    this.#event._line.leave(this.#waiter as Waiter);
+    throw error;
+  }
+
+  override _name(): string {
+    return "event.wait";
+  }
+}

@@ -1,0 +1,201 @@
+/** Mutual exclusion. Mirrors asyncio/locks.py `Lock`. */
+
+import { RuntimeError } from "../base/errors.ts";
+import { current, runningTask } from "../kernel/current.ts";
+import { type Body, callBody, checkBody } from "../kernel/job.ts";
+import type { EventLoop } from "../kernel/loop.ts";
+import { done, Op, type Operation, operation, waitFor } from "../kernel/operation.ts";
+import type { Coroutine, Suspension, WaitSource } from "../kernel/suspended.ts";
+import type { Task } from "../kernel/task.ts";
+import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { Waiter, Waiters } from "./waiters.ts";
+
+/** What `acquire()` returns: truthy, and `using guard = yield* lock.acquire()` releases at the end of the block. */
+export interface Guard extends Disposable {
+  /** Gives back what was acquired, once; later calls do nothing. */
+  release(): void;
+}
+
+/**
+ * Lets one task at a time into a piece of code, first come, first served. Not reentrant.
+ *
+ * @example
+ * ```ts
+ * const lock = new Lock();
+ * yield* lock.with(function* () {
+ *   return lock.locked();
+ * }); // => true
+ * lock.locked(); // => false
+ * ```
+ */
+export class Lock implements WaitSource, LoopBound {
+  // STATE  free ──acquire──▶ held ──release──▶ free, the first waiter woken ──it runs──▶ held
+  // INVARIANT  free and somebody alive in line ⇒ exactly one of the line has been woken and has not run yet.
+  #held = false;
+  #owner: Task<unknown> | null = null;
+  readonly #waiters = new Waiters();
+  readonly name: string | undefined;
+  /** @internal */
+  _loop: EventLoop | null = null;
+
+  /** @param options - `name`: shown in wait graphs. */
+  constructor(options?: { readonly name?: string | undefined }) {
+    this.name = options?.name;
+  }
+
+  locked(): boolean {
+    return this.#held;
+  }
+
+  /** The task that holds it; null when it is free, or was taken outside of any task. */
+  get owner(): Task<unknown> | null {
+    return this.#owner;
+  }
+
+  /**
+   * Waits until the lock is free, then takes it.
+   *
+   * @returns a guard that releases it; `release()` of the lock does the same.
+   *
+   * **Suspends** only if it is held or somebody waits. **Cancel** gives up the place in line; the lock is not taken.
+   * **Source** asyncio/locks.py `Lock.acquire`.
+   */
+  acquire(): Operation<Guard> {
+    return new Acquire(this) as unknown as Operation<Guard>;
+  }
+
+  /**
+   * Gives the lock back and wakes the first in line. Any task may do it, as in asyncio.
+   *
+   * @throws {RuntimeError} when it is not held.
+   *
+   * **Suspends** never.
+   */
+  release(): void {
+    if (!this.#held) {
+      throw new RuntimeError(`Cannot release ${this.describe()}: it is not held; acquire it first`, "NOT_HELD");
+    }
+    this.#held = false;
+    this.#owner = null;
+    this._wakeFirst();
+  }
+
+  /**
+   * Runs a body while holding the lock.
+   *
+   * **Suspends** until the lock is free, then as the body does. **Cancel** gives up the wait, or goes to the body; the lock is
+   * released in any case. **Source** `async with lock`.
+   */
+  with<T>(body: Body<[], T>): Operation<T> {
+    checkBody(body, "lock.with");
+    return operation(
+      withGuard(() => this.acquire(), body),
+      "lock.with",
+    );
+  }
+
+  /** @internal */
+  _tryTake(): boolean {
+    if (this.#held || this.#waiters.anyAlive()) return false;
+    this._take();
+    return true;
+  }
+
+  /** @internal */
+  _take(): void {
+    this.#held = true;
+    this.#owner = current.task ?? runningTask();
+  }
+
+  /** @internal */
+  get _line(): Waiters {
+    return this.#waiters;
+  }
+
+  /** @internal As in asyncio, only the very first is looked at: whoever stands behind it is woken when it leaves. */
+  _wakeFirst(): void {
+    const first = this.#waiters.first;
+    if (first !== null && !first.done()) first.setResult();
+  }
+
+  describe(): string {
+    const name = this.name === undefined ? "Lock" : `Lock '${this.name}'`;
+    return this.#owner === null ? name : `${name} held by ${this.#owner.name}`;
+  }
+
+  holders(): Task<unknown>[] {
+    return this.#owner === null ? [] : [this.#owner];
+  }
+
+  toString(): string {
+    const waiters = this.#waiters.length > 0 ? `, waiters:${this.#waiters.length}` : "";
+    return `<Lock [${this.#held ? "locked" : "unlocked"}${waiters}]>`;
+  }
+}
+
+class Acquire extends Op<Guard> {
+  readonly #lock: Lock;
+  #waiter: Waiter | null = null;
+
+  constructor(lock: Lock) {
+    super();
+    this.#lock = lock;
+  }
+
+  override _start(): IteratorResult<Suspension, Guard> {
+    const lock = this.#lock;
+    const loop = bindLoop(lock);
+    if (lock._tryTake()) return done(new OnceGuard(lock));
+    this.#waiter = new Waiter(loop, lock);
+    lock._line.join(this.#waiter);
+    return waitFor(this.#waiter);
+  }
+
+  override _resume(): IteratorResult<Suspension, Guard> {
+    this.#lock._line.leave(this.#waiter as Waiter);
+    this.#lock._take();
+    return done(new OnceGuard(this.#lock));
+  }
+
+  override _fail(error: unknown): never {
+    const lock = this.#lock;
+    lock._line.leave(this.#waiter as Waiter);
+    // RACE  1. release() wakes A   2. A is cancelled before it runs   3. nobody else was woken: B would sleep forever.
+    //       So a cancelled waiter hands its turn on.   test: "Lock.acquire() hands its turn on, when woken and then cancelled"
+    if (!lock.locked()) lock._wakeFirst();
+    throw error;
+  }
+
+  override _name(): string {
+    return "lock.acquire";
+  }
+}
+
+/** Releases once, whatever is called how often. */
+export class OnceGuard implements Guard {
+  #held: { release(): void } | null;
+
+  constructor(held: { release(): void }) {
+    this.#held = held;
+  }
+
+  release(): void {
+    const held = this.#held;
+    this.#held = null;
+    held?.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/** `async with`: acquires, runs the body, releases. */
+export function* withGuard<T>(acquire: () => Operation<Guard>, body: Body<[], T>): Coroutine<T> {
+  const guard = yield* acquire();
+  try {
+    return yield* callBody(body);
+  } finally {
+    guard.release();
+  }
+}

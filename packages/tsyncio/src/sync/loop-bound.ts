@@ -1,0 +1,24 @@
+/** Primitives belong to the loop that uses them first; another loop's use is refused at once, contended or not. */
+
+import { RuntimeError } from "../base/errors.ts";
+import { getRunningLoop } from "../kernel/current.ts";
+import type { EventLoop } from "../kernel/loop.ts";
+
+export interface LoopBound {
+  /** @internal The loop of the first use; null before. */
+  _loop: EventLoop | null;
+}
+
+/** Binds a primitive to the running loop, or checks that it is bound to it; returns the loop. A closed loop lets go. */
+export function bindLoop(primitive: LoopBound): EventLoop {
+  const loop = getRunningLoop();
+  if (primitive._loop === loop) return loop;
+  if (primitive._loop !== null && !primitive._loop.isClosed()) {
+    throw new RuntimeError(
+      `Cannot use ${primitive} in this event loop: it is bound to a different event loop; make one per run()`,
+      "OTHER_LOOP",
+    );
+  }
+  primitive._loop = loop;
+  return loop;
+}

@@ -1,0 +1,353 @@
+/** Handing items from task to task. Mirrors asyncio/queues.py `Queue` (3.13 and later). */
+
+import { Deque } from "../base/deque.ts";
+import { QueueEmpty, QueueFull, QueueShutDown, show } from "../base/errors.ts";
+import type { EventLoop } from "../kernel/loop.ts";
+import { done, Op, type Operation, waitFor } from "../kernel/operation.ts";
+import type { Suspension, WaitSource } from "../kernel/suspended.ts";
+import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { Waiter, Waiters } from "./waiters.ts";
+
+/** What holds the items of a queue, and decides their order. */
+export interface QueueStore<T> {
+  readonly length: number;
+  push(item: T): void;
+  shift(): T | undefined;
+  [Symbol.iterator](): Iterator<T>;
+}
+
+/**
+ * A queue, first in, first out, of limited size: `put` waits while it is full, `get` while it is empty.
+ *
+ * @example
+ * ```ts
+ * const queue = new Queue<string>(1);
+ * const producer = createTask(function* () {
+ *   for (const word of ["one", "two"]) yield* queue.put(word);
+ *   queue.shutdown();
+ * });
+ * [yield* queue.get(), yield* queue.get()]; // => ["one", "two"]
+ * ```
+ */
+export class Queue<T> implements LoopBound, AsyncIterable<T> {
+  /** The greatest number of items; 0 or less means no limit. */
+  readonly maxsize: number;
+  readonly name: string | undefined;
+  /** @internal */
+  _loop: EventLoop | null = null;
+  readonly #items: QueueStore<T>;
+  // A waiter leaves its line when it is woken: the line holds only those that still sleep, or were cancelled just now.
+  readonly #getters = new Waiters();
+  readonly #putters = new Waiters();
+  readonly #joiners = new Waiters();
+  readonly #emptied: WaitSource = { describe: () => `${this.describe()}.get (empty)` };
+  readonly #filled: WaitSource = { describe: () => `${this.describe()}.put (full: ${this.qsize()})` };
+  readonly #unjoined: WaitSource = { describe: () => `${this.describe()}.join (${this.#unfinished} unfinished)` };
+  #unfinished = 0;
+  #shutDown = false;
+
+  /**
+   * @param maxsize - The greatest number of items, an integer; 0 (default) or less means no limit.
+   * @param options - `name`: shown in wait graphs.
+   * @throws {RangeError} when `maxsize` is not an integer.
+   */
+  constructor(maxsize = 0, options?: { readonly name?: string | undefined }) {
+    if (!Number.isInteger(maxsize) && maxsize !== Number.POSITIVE_INFINITY) {
+      throw new RangeError(`Expected \`maxsize\` to be an integer (0: no limit), got ${show(maxsize)}`);
+    }
+    this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
+    this.name = options?.name;
+    this.#items = this._makeStore();
+  }
+
+  /** @internal */
+  _makeStore(): QueueStore<T> {
+    return new Deque<T>();
+  }
+
+  /** The number of items in the queue. */
+  qsize(): number {
+    return this.#items.length;
+  }
+
+  empty(): boolean {
+    return this.#items.length === 0;
+  }
+
+  full(): boolean {
+    return this.maxsize > 0 && this.#items.length >= this.maxsize;
+  }
+
+  /**
+   * Puts an item in, waiting for a free slot if need be.
+   *
+   * @throws {QueueShutDown} when the queue is shut down, before or meanwhile; the item is not put.
+   *
+   * **Suspends** only if the queue is full. **Cancel** puts nothing. **Source** asyncio/queues.py `Queue.put`.
+   */
+  put(item: T): Operation<void> {
+    return new Put(this, item) as unknown as Operation<void>;
+  }
+
+  /**
+   * Takes the next item, waiting for one if need be.
+   *
+   * @throws {QueueShutDown} when the queue is shut down and empty.
+   *
+   * **Suspends** only if the queue is empty. **Cancel** takes nothing: an item is taken only in the step that returns it.
+   * **Source** asyncio/queues.py `Queue.get`.
+   */
+  get(): Operation<T> {
+    return new Get(this) as unknown as Operation<T>;
+  }
+
+  /** As `put`, at once. @throws {QueueFull} when it is full; {QueueShutDown} when it is shut down. */
+  putNowait(item: T): void {
+    if (this.#shutDown) throw this._shutDownError("put into");
+    if (this.full()) throw new QueueFull(`Cannot put into ${this.describe()}: it holds ${this.qsize()} of ${this.maxsize}`);
+    this.#items.push(item);
+    this.#unfinished++;
+    wakeNext(this.#getters);
+  }
+
+  /** As `get`, at once. @throws {QueueEmpty} when it is empty; {QueueShutDown} when it is shut down as well. */
+  getNowait(): T {
+    if (this.empty()) {
+      if (this.#shutDown) throw this._shutDownError("get from");
+      throw new QueueEmpty(`Cannot get from ${this.describe()}: it is empty`);
+    }
+    const item = this.#items.shift() as T;
+    wakeNext(this.#putters);
+    return item;
+  }
+
+  /**
+   * Says that the work on an item that was taken is finished; `join` counts these.
+   *
+   * @throws {RangeError} when called more often than items were put.
+   */
+  taskDone(): void {
+    if (this.#unfinished <= 0) {
+      throw new RangeError(`Cannot mark a task of ${this.describe()} done: taskDone() was called once per item already`);
+    }
+    this.#unfinished--;
+    if (this.#unfinished === 0) wakeAll(this.#joiners);
+  }
+
+  /**
+   * Waits until `taskDone` was called for every item that was put.
+   *
+   * **Suspends** only if there is unfinished work. **Cancel** ends the wait. **Source** asyncio/queues.py `Queue.join`.
+   */
+  join(): Operation<void> {
+    return new Join(this) as unknown as Operation<void>;
+  }
+
+  /**
+   * Ends the queue: no more puts; gets take what is left, then throw QueueShutDown. Whoever waits is told.
+   *
+   * @param options - `immediate`: drop the items that are left; they count as done.
+   *
+   * **Suspends** never. **Source** asyncio/queues.py `Queue.shutdown`.
+   */
+  shutdown(options?: { readonly immediate?: boolean | undefined }): void {
+    this.#shutDown = true;
+    if (options?.immediate === true) {
+      while (!this.empty()) {
+        this.#items.shift();
+        if (this.#unfinished > 0) this.#unfinished--;
+      }
+      if (this.#unfinished === 0) wakeAll(this.#joiners);
+    }
+    wakeAll(this.#getters);
+    wakeAll(this.#putters);
+  }
+
+  /** Takes items until the queue is shut down and empty: `for await (const item of queue)`. */
+  [Symbol.asyncIterator](): AsyncIterator<T, void, unknown> {
+    return {
+      next: async () => {
+        try {
+          return { done: false, value: await this.get() };
+        } catch (error) {
+          if (error instanceof QueueShutDown) return { done: true, value: undefined };
+          throw error;
+        }
+      },
+    };
+  }
+
+  /** @internal */
+  _lines(): { getters: Waiters; putters: Waiters; joiners: Waiters } {
+    return { getters: this.#getters, putters: this.#putters, joiners: this.#joiners };
+  }
+
+  /** @internal */
+  _waiter(kind: "get" | "put" | "join"): Waiter {
+    const loop = bindLoop(this);
+    const line = kind === "get" ? this.#getters : kind === "put" ? this.#putters : this.#joiners;
+    const source = kind === "get" ? this.#emptied : kind === "put" ? this.#filled : this.#unjoined;
+    const waiter = new Waiter(loop, source);
+    line.join(waiter);
+    return waiter;
+  }
+
+  /** @internal A waiter was cancelled: if it had been woken for something that is still there, another takes its place. */
+  _leave(kind: "get" | "put", waiter: Waiter): void {
+    const line = kind === "get" ? this.#getters : this.#putters;
+    line.leave(waiter);
+    const still = kind === "get" ? !this.empty() : !this.full();
+    if (still && waiter.woken) wakeNext(line);
+  }
+
+  /** @internal */
+  get _isShutDown(): boolean {
+    return this.#shutDown;
+  }
+
+  /** @internal */
+  get _unfinished(): number {
+    return this.#unfinished;
+  }
+
+  /** @internal */
+  _shutDownError(action: string): QueueShutDown {
+    return new QueueShutDown(`Cannot ${action} ${this.describe()}: it was shut down`);
+  }
+
+  describe(): string {
+    return this.name === undefined ? this.constructor.name : `${this.constructor.name} '${this.name}'`;
+  }
+
+  toString(): string {
+    const shut = this.#shutDown ? " shutdown" : "";
+    const waiting = [
+      this.#getters.length > 0 ? ` getters[${this.#getters.length}]` : "",
+      this.#putters.length > 0 ? ` putters[${this.#putters.length}]` : "",
+      this.#unfinished > 0 ? ` tasks=${this.#unfinished}` : "",
+    ].join("");
+    return `<${this.constructor.name} maxsize=${this.maxsize} qsize=${this.qsize()}${waiting}${shut}>`;
+  }
+}
+
+/** Wakes the first that still sleeps; it leaves the line now, as it is going to look for itself. */
+function wakeNext(line: Waiters): void {
+  for (let waiter = line.first; waiter !== null; waiter = line.first) {
+    line.leave(waiter);
+    if (waiter.done()) continue;
+    waiter.setResult();
+    return;
+  }
+}
+
+function wakeAll(line: Waiters): void {
+  for (const waiter of line) {
+    line.leave(waiter);
+    if (!waiter.done()) waiter.setResult();
+  }
+}
+
+class Put<T> extends Op<void> {
+  readonly #queue: Queue<T>;
+  readonly #item: T;
+  #waiter: Waiter | null = null;
+
+  constructor(queue: Queue<T>, item: T) {
+    super();
+    this.#queue = queue;
+    this.#item = item;
+  }
+
+  override _start(): IteratorResult<Suspension, void> {
+    return this.#attempt();
+  }
+
+  override _resume(): IteratorResult<Suspension, void> {
+    return this.#attempt();
+  }
+
+  /** Looks again after each wake: `putNowait` of another task may have been faster. */
+  #attempt(): IteratorResult<Suspension, void> {
+    const queue = this.#queue;
+    if (queue.full() && !queue._isShutDown) {
+      this.#waiter = queue._waiter("put");
+      return waitFor(this.#waiter);
+    }
+    queue.putNowait(this.#item);
+    return done(undefined);
+  }
+
+  override _fail(error: unknown): never {
+    this.#queue._leave("put", this.#waiter as Waiter);
+    throw error;
+  }
+
+  override _name(): string {
+    return "queue.put";
+  }
+}
+
+class Get<T> extends Op<T> {
+  readonly #queue: Queue<T>;
+  #waiter: Waiter | null = null;
+
+  constructor(queue: Queue<T>) {
+    super();
+    this.#queue = queue;
+  }
+
+  override _start(): IteratorResult<Suspension, T> {
+    return this.#attempt();
+  }
+
+  override _resume(): IteratorResult<Suspension, T> {
+    return this.#attempt();
+  }
+
+  #attempt(): IteratorResult<Suspension, T> {
+    const queue = this.#queue;
+    if (queue.empty() && !queue._isShutDown) {
+      this.#waiter = queue._waiter("get");
+      return waitFor(this.#waiter);
+    }
+    return done(queue.getNowait());
+  }
+
+  override _fail(error: unknown): never {
+    this.#queue._leave("get", this.#waiter as Waiter);
+    throw error;
+  }
+
+  override _name(): string {
+    return "queue.get";
+  }
+}
+
+class Join<T> extends Op<void> {
+  readonly #queue: Queue<T>;
+  #waiter: Waiter | null = null;
+
+  constructor(queue: Queue<T>) {
+    super();
+    this.#queue = queue;
+  }
+
+  override _start(): IteratorResult<Suspension, void> {
+    if (this.#queue._unfinished === 0) return done(undefined);
+    this.#waiter = this.#queue._waiter("join");
+    return waitFor(this.#waiter);
+  }
+
+  override _resume(): IteratorResult<Suspension, void> {
+    return done(undefined);
+  }
+
+  override _fail(error: unknown): never {
+    this.#queue._lines().joiners.leave(this.#waiter as Waiter);
+    throw error;
+  }
+
+  override _name(): string {
+    return "queue.join";
+  }
+}

@@ -1,0 +1,172 @@
+/** A number of permits. Mirrors asyncio/locks.py `Semaphore` and `BoundedSemaphore`. */
+
+import { show } from "../base/errors.ts";
+import { type Body, checkBody } from "../kernel/job.ts";
+import type { EventLoop } from "../kernel/loop.ts";
+import { done, Op, type Operation, operation, waitFor } from "../kernel/operation.ts";
+import type { Suspension, WaitSource } from "../kernel/suspended.ts";
+import { type Guard, OnceGuard, withGuard } from "./lock.ts";
+import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { Waiter, Waiters } from "./waiters.ts";
+
+/**
+ * Lets a number of tasks at a time into a piece of code, first come, first served.
+ *
+ * @example
+ * ```ts
+ * const seats = new Semaphore(2);
+ * yield* seats.with(function* () { return seats.locked(); }); // => false
+ * ```
+ */
+export class Semaphore implements WaitSource, LoopBound {
+  // INVARIANT  permits are conserved: free + held + granted to woken waiters = initial + released without acquire.
+  #free: number;
+  readonly #waiters = new Waiters();
+  readonly name: string | undefined;
+  /** @internal */
+  _loop: EventLoop | null = null;
+
+  /**
+   * @param value - Permits at the start, an integer ≥ 0; 1 by default.
+   * @param options - `name`: shown in wait graphs.
+   * @throws {RangeError} when `value` is not such a number.
+   */
+  constructor(value = 1, options?: { readonly name?: string | undefined }) {
+    if (!Number.isInteger(value) || value < 0) {
+      throw new RangeError(`Expected \`value\` to be an integer ≥ 0, got ${show(value)}`);
+    }
+    this.#free = value;
+    this.name = options?.name;
+  }
+
+  /** Whether `acquire()` would have to wait: no permit is free, or somebody waits already. */
+  locked(): boolean {
+    return this.#free === 0 || this.#waiters.anyAlive();
+  }
+
+  /**
+   * Waits for a permit and takes it.
+   *
+   * @returns a guard that gives it back.
+   *
+   * **Suspends** only if none is free or somebody waits. **Cancel** gives up the place in line; no permit is taken.
+   * **Source** asyncio/locks.py `Semaphore.acquire`.
+   */
+  acquire(): Operation<Guard> {
+    return new Acquire(this) as unknown as Operation<Guard>;
+  }
+
+  /** Gives a permit back and wakes the first in line. **Suspends** never. */
+  release(): void {
+    this.#free++;
+    this._grantNext();
+  }
+
+  /** Runs a body while holding a permit. **Suspends** until there is one, then as the body does. **Source** `async with`. */
+  with<T>(body: Body<[], T>): Operation<T> {
+    checkBody(body, "semaphore.with");
+    return operation(
+      withGuard(() => this.acquire(), body),
+      "semaphore.with",
+    );
+  }
+
+  /** @internal */
+  _tryTake(): boolean {
+    if (this.locked()) return false;
+    this.#free--;
+    return true;
+  }
+
+  /** @internal Hands a permit to the first that waits: it is taken now, so that nobody can snatch it. */
+  _grantNext(): boolean {
+    if (this.#free === 0 || !this.#waiters.wakeNext()) return false;
+    this.#free--;
+    return true;
+  }
+
+  /** @internal Takes back a permit whose waiter was cancelled before it ran. */
+  _giveBack(): void {
+    this.#free++;
+  }
+
+  /** @internal */
+  get _line(): Waiters {
+    return this.#waiters;
+  }
+
+  /** The permits that are free. */
+  get value(): number {
+    return this.#free;
+  }
+
+  describe(): string {
+    return `${this.name === undefined ? "Semaphore" : `Semaphore '${this.name}'`} (${this.#free} free)`;
+  }
+
+  toString(): string {
+    const state = this.locked() ? "locked" : `unlocked, value:${this.#free}`;
+    const waiters = this.#waiters.length > 0 ? `, waiters:${this.#waiters.length}` : "";
+    return `<${this.constructor.name} [${state}${waiters}]>`;
+  }
+}
+
+class Acquire extends Op<Guard> {
+  readonly #semaphore: Semaphore;
+  #waiter: Waiter | null = null;
+
+  constructor(semaphore: Semaphore) {
+    super();
+    this.#semaphore = semaphore;
+  }
+
+  override _start(): IteratorResult<Suspension, Guard> {
+    const semaphore = this.#semaphore;
+    const loop = bindLoop(semaphore);
+    if (semaphore._tryTake()) return done(new OnceGuard(semaphore));
+    this.#waiter = new Waiter(loop, semaphore);
+    semaphore._line.join(this.#waiter);
+    return waitFor(this.#waiter);
+  }
+
+  override _resume(): IteratorResult<Suspension, Guard> {
+    this.#leave();
+    return done(new OnceGuard(this.#semaphore));
+  }
+
+  override _fail(error: unknown): never {
+    // RACE  1. release() grants A its permit   2. A is cancelled before it runs   3. the permit must not go with it.
+    //       test: "Semaphore.acquire() gives its permit back, when granted and then cancelled"
+    if (this.#waiter?.woken) this.#semaphore._giveBack();
+    this.#leave();
+    throw error;
+  }
+
+  #leave(): void {
+    this.#semaphore._line.leave(this.#waiter as Waiter);
+    // More permits may have been released than this waiter took.
+    while (this.#semaphore._grantNext());
+  }
+
+  override _name(): string {
+    return "semaphore.acquire";
+  }
+}
+
+/** A semaphore that refuses more releases than acquires: they are a mistake of the program. */
+export class BoundedSemaphore extends Semaphore {
+  readonly #bound: number;
+
+  constructor(value = 1, options?: { readonly name?: string | undefined }) {
+    super(value, options);
+    this.#bound = value;
+  }
+
+  /** @throws {RangeError} when all permits are there already. */
+  override release(): void {
+    if (this.value >= this.#bound) {
+      throw new RangeError(`Cannot release ${this.describe()}: all ${this.#bound} permits are there; release once per acquire`);
+    }
+    super.release();
+  }
+}
