@@ -57,7 +57,7 @@ class CompletionIterator {
   #left: number;
 
   constructor(jobs: Job<unknown>[], timeout: number) {
-    const futures = new Set(jobs.map((job) => ensureFuture(job)));
+    const futures = new Set([...new Set(jobs)].map((job) => ensureFuture(job)));
     this.#loop = [...futures][0]?._loop ?? runningLoop() ?? getEventLoop();
     this.#open = futures;
     this.#left = futures.size;

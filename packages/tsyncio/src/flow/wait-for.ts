@@ -39,7 +39,8 @@ function* inTime<T>(job: Job<T>, limit: number): Coroutine<T> {
   const body = function* (): Coroutine<T> {
     return (yield* isCoroutine(job) ? job : ensureFuture(job)) as T;
   };
-  return yield* timeout(limit, typeof job === "function" ? (job as () => T) : body);
+  // The job takes no arguments: the scope must not land in a parameter that has a default.
+  return yield* timeout(limit, typeof job === "function" ? () => job() : body);
 }
 
 function* atOnce<T>(job: Job<T>): Coroutine<T> {

@@ -72,7 +72,7 @@ interface Split {
 }
 
 function* waiting(jobs: Job<unknown>[], timeout: number, returnWhen: ReturnWhen): Coroutine<Split> {
-  const futures = new Set(jobs.map((job) => ensureFuture(job)));
+  const futures = new Set([...new Set(jobs)].map((job) => ensureFuture(job)));
   let counter = 0;
   let failed = false;
   for (const future of futures) {

@@ -65,7 +65,7 @@ export class AsyncWait<T> extends Task<T> {
 
   #leave(): void {
     this.owner?._rare?.waits?.delete(this as Task<unknown>);
-    // The function goes on in a microtask, which must get its turn before the loop's next one.
+    // The function goes on in a microtask, which must get its turn before the loop's next entry.
     this._loop._settling = true;
   }
 }

@@ -34,6 +34,8 @@ export class Failures {
       site: future._origin(),
       future: new WeakRef(future),
     };
+    // Until it is read, a stack holds the receivers of its calls: the very task whose collection is waited for.
+    if (failure.exception instanceof Error) void failure.exception.stack;
     this.#open.add(failure);
     this.#byFuture.set(future, failure);
     collected.register(future, failure, future);

@@ -223,6 +223,11 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
   /** @internal Part of the iterator that `yield*` uses. */
   next(): IteratorResult<Suspension, T> {
     if (this._state !== PENDING) return { done: true, value: this.result() };
+    if ((this._flags & ARMED) !== 0) {
+      // Nobody has parked on it since the last call: this is `for … of` or a spread, which would never end.
+      this._flags &= ~ARMED;
+      throw new RuntimeError(`Cannot iterate over ${this}: await it, by \`yield*\` in a coroutine`, "NOT_AWAITED");
+    }
     this._flags |= ARMED;
     return { done: false, value: this as never };
   }

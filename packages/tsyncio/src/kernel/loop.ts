@@ -63,7 +63,7 @@ export class EventLoop {
   readonly _tasks: LinkedList<Task<unknown>> = new LinkedList<Task<unknown>>();
   /** @internal */
   readonly _failures: Failures = new Failures(this);
-  /** @internal An async function has been resumed: microtasks run before the next turn. */
+  /** @internal An async function has been resumed: microtasks run before the next entry of the ready queue. */
   _settling = false;
   /** @internal */
   _debug: boolean;
@@ -446,6 +446,8 @@ export class EventLoop {
           if (this._debug) this.#runTimed(entry);
           else entry._run();
           if (!this.#running) return;
+          // ORDER  an async function that was resumed goes on before the next entry runs, as a coroutine would have.
+          if (this._settling) break;
           if (--this.#untilClock <= 0 && this.#sliceIsOver()) break;
         }
         if (this.#left === 0 && this.#stopping) {

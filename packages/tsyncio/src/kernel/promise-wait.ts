@@ -50,7 +50,7 @@ export class PromiseWait extends Suspended {
   override _park(task: Task<unknown>): null {
     this.#armed = false;
     this.#task = task;
-    // The body has begun to run: its microtasks come before the loop's next turn.
+    // The body has begun to run: its microtasks come before the loop's next entry.
     task._loop._settling = true;
     this.#promise.then(
       (value) => this.#settle("fulfilled", value),

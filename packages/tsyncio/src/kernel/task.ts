@@ -437,7 +437,8 @@ export function step(task: Task<unknown>): void {
         if (typeof coroutine === "function") throw error;
         result = coroutine.throw(error);
       } else result = coroutine.next();
-    } catch (thrown) {
+    } catch (caught) {
+      const thrown = isYieldMistake(error) ? explainMistake(error, caught) : caught;
       if (frame === null) {
         leave(self, outerTask, outerContext);
         task._threw(thrown);
@@ -606,6 +607,17 @@ class Thrown extends Suspended {
   override describe(): string {
     return "an error on its way";
   }
+}
+
+function isYieldMistake(error: unknown): error is RuntimeError {
+  return error instanceof RuntimeError && error.code === "BAD_YIELD";
+}
+
+/** `yield*` on an array answers an error that is thrown into it with a TypeError of the engine's, which explains nothing. */
+function explainMistake(mistake: RuntimeError, caught: unknown): unknown {
+  if (!(caught instanceof TypeError) || !/\bthrow\b/.test(caught.message)) return caught;
+  mistake.cause = caught;
+  return mistake;
 }
 
 function missingStar(what: Suspended): RuntimeError {

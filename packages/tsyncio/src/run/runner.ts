@@ -206,8 +206,7 @@ async function cancelAllTasks(loop: EventLoop): Promise<void> {
   const unwatch = loop._host.onIdle(() => loop.stop());
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      const tasks = [...allTasks(loop)];
-      abandonWaits(loop);
+      const tasks = [...allTasks(loop), ...abandonedWaits(loop)];
       if (tasks.length === 0) return;
       for (const task of tasks) task.cancel();
       const all = gather(tasks, { returnExceptions: true });
@@ -227,12 +226,10 @@ async function cancelAllTasks(loop: EventLoop): Promise<void> {
   }
 }
 
-/** Cancels operations that an async function started and did not wait for before it ended. */
-function abandonWaits(loop: EventLoop): void {
-  for (const task of loop._tasks) {
-    if (task._self() === task || !task._self().done()) continue;
-    // Nobody may look at the promise any more; its rejection is no news.
-    (task as AsyncWait<unknown>).promise.catch(() => {});
-    task.cancel();
-  }
+/** Operations that an async function started and did not wait for before it ended. */
+function abandonedWaits(loop: EventLoop): Task<unknown>[] {
+  const waits = [...loop._tasks].filter((task) => task._self() !== task && task._self().done());
+  // Nobody may look at their promises any more; that they reject is no news.
+  for (const wait of waits) (wait as AsyncWait<unknown>).promise.catch(() => {});
+  return waits;
 }

@@ -101,9 +101,12 @@ export class Condition implements WaitSource, LoopBound {
   /**
    * Wakes the first `n` that wait; they go on one after another, as each gets the lock.
    *
-   * @throws {RuntimeError} when the lock is not held.
+   * @throws {RuntimeError} when the lock is not held; {RangeError} when `n` is not a number.
    */
   notify(n = 1): void {
+    if (typeof n !== "number" || Number.isNaN(n)) {
+      throw new RangeError(`Expected \`n\` to be a number of waiters, got ${show(n)}`);
+    }
     if (!this.#lock.locked()) {
       throw new RuntimeError(`Cannot notify on ${this}: the lock is not held; acquire it first`, "NOT_HELD");
     }

@@ -1,6 +1,7 @@
 /** Mutual exclusion. Mirrors asyncio/locks.py `Lock`. */
 
 import { RuntimeError } from "../base/errors.ts";
+import { AsyncWait } from "../kernel/async-wait.ts";
 import { current, runningTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
@@ -103,8 +104,10 @@ export class Lock implements WaitSource, LoopBound {
 
   /** @internal */
   _take(): void {
+    const task = current.task ?? runningTask();
     this.#held = true;
-    this.#owner = current.task ?? runningTask();
+    // Awaited outside of any task, acquire() is driven by a task of its own, which ends with it and holds nothing.
+    this.#owner = task instanceof AsyncWait && task.getCoro() instanceof Acquire ? null : task;
   }
 
   /** @internal */

@@ -192,7 +192,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     return waiter;
   }
 
-  /** @internal A waiter was cancelled: if it had been woken for something that is still there, another takes its place. */
+  /** @internal A waiter was cancelled, or its item cannot be compared: if it had been woken for something that is still there, another takes its place. */
   _leave(kind: "get" | "put", waiter: Waiter): void {
     const line = kind === "get" ? this.#getters : this.#putters;
     line.leave(waiter);
@@ -263,7 +263,11 @@ class Put<T> extends Op<void> {
   }
 
   override _resume(): IteratorResult<Suspension, void> {
-    return this.#attempt();
+    try {
+      return this.#attempt();
+    } catch (error) {
+      return this._fail(error);
+    }
   }
 
   /** Looks again after each wake: `putNowait` of another task may have been faster. */
@@ -301,7 +305,11 @@ class Get<T> extends Op<T> {
   }
 
   override _resume(): IteratorResult<Suspension, T> {
-    return this.#attempt();
+    try {
+      return this.#attempt();
+    } catch (error) {
+      return this._fail(error);
+    }
   }
 
   #attempt(): IteratorResult<Suspension, T> {

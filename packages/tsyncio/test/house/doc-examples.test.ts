@@ -1,0 +1,113 @@
+import type { Coroutine } from "tsyncio";
+import * as library from "tsyncio";
+import { describe, expect, test } from "vitest";
+import { runVirtual } from "../support/virtual.ts";
+import { type Checks, claimsOf, compile, type Example, examplesOf } from "./examples.ts";
+import { readSources } from "./sources.ts";
+
+// Every example in a doc comment runs: `expression; // => value` is compared, `statement; // throws Name` must throw.
+
+const sources = [...readSources().values()];
+const examples = sources.flatMap(examplesOf);
+
+async function scopeOf(example: Example): Promise<Record<string, unknown>> {
+  const file = `../../src/${example.path}`;
+  return { ...library, ...((await import(file)) as object) };
+}
+
+class Tally implements Checks {
+  claims = 0;
+
+  equal(actual: unknown, expected: unknown, claim: string): void {
+    this.claims++;
+    expect(actual, claim).toStrictEqual(expected);
+  }
+
+  threw(error: unknown, name: string): void {
+    this.claims++;
+    expect(error instanceof Error ? error.name : error, `throws ${name}`).toBe(name);
+  }
+}
+
+describe("examples in doc comments", () => {
+  test("are found, all over src", () => {
+    const fences = sources.flatMap((each) => each.text.match(/^\s*\* ```ts/gm) ?? []);
+
+    expect(examples.length).toBeGreaterThan(20);
+    expect(examples.length).toBe(fences.length);
+  });
+
+  test("make a claim, each", () => {
+    expect(examples.filter((each) => claimsOf(each) === 0).map((each) => each.place)).toEqual([]);
+  });
+
+  const inTask = examples.filter((each) => !each.noTask);
+  test.for(inTask.map((each) => [each.symbol, each.place, each] as const))(
+    "%s, does what its example says, %s",
+    async (entry) => {
+      const example = entry[2];
+      const body = compile(example, await scopeOf(example));
+      const tally = new Tally();
+
+      const { errors, reports } = await runVirtual(() => body(tally) as Coroutine<void>);
+
+      expect(tally.claims).toBe(claimsOf(example));
+      expect({ errors, reports }).toEqual({ errors: [], reports: [] });
+    },
+  );
+
+  const outside = examples.filter((each) => each.noTask);
+  test.for(outside.map((each) => [each.symbol, each.place, each] as const))(
+    "%s, does what its example says, %s [real]",
+    async (entry) => {
+      const example = entry[2];
+      const body = compile(example, await scopeOf(example));
+      const tally = new Tally();
+
+      await body(tally);
+
+      expect(tally.claims).toBe(claimsOf(example));
+    },
+  );
+});
+
+describe("compile()", () => {
+  const example = (code: string, noTask = false): Example => ({ symbol: "x", place: "x:1", path: "x", code, noTask });
+  const record = (): Checks & { log: unknown[] } => {
+    const log: unknown[] = [];
+    return {
+      log,
+      equal: (actual, expected) => log.push([actual, expected]),
+      threw: (error, name) => log.push([(error as Error | undefined)?.name, name]),
+    };
+  };
+
+  test("compares the value of a statement of many lines, with what stands behind its end", () => {
+    const checks = record();
+
+    [
+      ...(compile(
+        example("const a: number = 1;\n[a, 2].map((n) => {\n  return n * 2;\n}); // => [2, 4]"),
+        {},
+      )(checks) as Iterable<never>),
+    ];
+
+    expect(checks.log).toEqual([
+      [
+        [2, 4],
+        [2, 4],
+      ],
+    ]);
+  });
+
+  test("tells what was thrown, and that nothing was", async () => {
+    const checks = record();
+
+    await compile(example("null.x; // throws TypeError\nawait 1; // throws TypeError", true), {})(checks);
+
+    expect(checks.log).toEqual([
+      ["TypeError", "TypeError"],
+      [undefined, "TypeError"],
+    ]);
+  });
+});
