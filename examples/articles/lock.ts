@@ -15,16 +15,6 @@ export const expected = [
   "Accessing shared resource",
   "Task completed",
 ];
-// A JavaScript `await` gives way even where nothing has to be waited for, so the two tasks of the async spelling overlap: the same
-// lines, in this order under virtual time. (Where the first line takes the loop's whole slice, the second task starts later.)
-export const expectedAsync = [
-  "Task started",
-  "Task started",
-  "Accessing shared resource",
-  "Accessing shared resource",
-  "Task completed",
-  "Task completed",
-];
 export const seconds = 0;
 
 // ── function* ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -33,24 +33,27 @@ export class Heap<T> {
   /** Takes the least item; undefined when empty. */
   pop(): T | undefined {
     const items = this.#items;
+    const last = items.length - 1;
+    const item = items[last];
     const top = items[0];
-    const item = items.pop();
-    if (top === undefined || item === undefined || items.length === 0) return top?.value;
-    let index = 0;
-    for (;;) {
+    if (item === undefined || top === undefined) return undefined;
+    // The path that the last item sinks along is found before anything moves: a comparison that throws loses nothing.
+    const path: number[] = [];
+    for (let index = 0; ; ) {
       let child = 2 * index + 1;
-      let below = items[child];
-      if (below === undefined) break;
-      const right = items[child + 1];
-      if (right !== undefined && this.#before(right, below)) {
-        below = right;
-        child++;
-      }
-      if (!this.#before(below, item)) break;
-      items[index] = below;
+      if (child >= last) break;
+      if (child + 1 < last && this.#before(items[child + 1] as Item<T>, items[child] as Item<T>)) child++;
+      if (!this.#before(items[child] as Item<T>, item)) break;
+      path.push(child);
       index = child;
     }
-    items[index] = item;
+    items.pop();
+    let hole = 0;
+    for (const child of path) {
+      items[hole] = items[child] as Item<T>;
+      hole = child;
+    }
+    if (last > 0) items[hole] = item;
     return top.value;
   }
 

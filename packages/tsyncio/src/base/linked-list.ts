@@ -2,7 +2,9 @@
 
 /** What an item must carry to stand in a {@link LinkedList}; an item stands in one list at a time. */
 export interface Linked<T> {
+  /** @internal */
   _previous: T | null;
+  /** @internal */
   _next: T | null;
 }
 

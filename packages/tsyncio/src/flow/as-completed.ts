@@ -15,7 +15,10 @@ import type { ResultOf } from "./gather.ts";
 import { checkJobs, type FutureOf } from "./wait.ts";
 
 /** What `asCompleted` returns: both kinds of iteration share one count. */
-export interface AsCompleted<J> extends Iterable<Operation<ResultOf<J>>>, AsyncIterable<FutureOf<J>> {}
+export interface AsCompleted<J> extends Iterable<Operation<ResultOf<J>>> {
+  /** Spelled out: for an `AsyncIterable` the compiler would believe that `for await` unwraps the futures. */
+  [Symbol.asyncIterator](): { next(): Promise<IteratorResult<FutureOf<J>, void>> };
+}
 
 /**
  * Iterates over jobs as they are completed.

@@ -56,7 +56,7 @@ export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): import(
  *
  * **Source** asyncio/tasks.py `eager_task_factory`.
  */
-export const eagerTaskFactory: TaskFactory = (loop, body, options) => new Task(body, { ...options, loop, eager: true });
+export const eagerTaskFactory: TaskFactory = (loop, body, options) => new Task(body, { ...options, eager: true, loop });
 
 /**
  * Makes an eager task factory for a class of tasks of your own.
@@ -66,12 +66,12 @@ export const eagerTaskFactory: TaskFactory = (loop, body, options) => new Task(b
  * **Source** asyncio/tasks.py `create_eager_task_factory`.
  */
 export function createEagerTaskFactory(
-  taskClass: new <T>(body: TaskBody<T>, options: TaskOptions & { loop: EventLoop }) => Task<T>,
+  taskClass: new <T>(body: TaskBody<T>, options: TaskOptions & { readonly loop: EventLoop }) => Task<T>,
 ): TaskFactory {
   if (typeof taskClass !== "function" || !(taskClass === Task || taskClass.prototype instanceof Task)) {
     throw new TypeError("Expected a class that extends Task");
   }
-  return (loop, body, options) => new taskClass(body, { ...options, loop, eager: true });
+  return (loop, body, options) => new taskClass(body, { ...options, eager: true, loop });
 }
 
 /** The task that an operation needs to act upon. */

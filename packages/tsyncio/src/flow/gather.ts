@@ -133,7 +133,7 @@ class Gathering {
       this.#children.push(child);
     }
     this.#unique = futures.size;
-    this.outer = new GatheringFuture<unknown[]>({ loop });
+    this.outer = new GatheringFuture<unknown[]>(loop._option);
     this.outer.adopt([...futures.values()]);
     for (const child of early) this.#childDone(child);
   }

@@ -7,7 +7,7 @@ import { type Body, callBody, checkBody, ensureFuture, type Job } from "../kerne
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
-import { MUST_CANCEL } from "../kernel/task-flags.ts";
+import { MUST_CANCEL, WAS_CANCELLED } from "../kernel/task-flags.ts";
 import { needTask } from "./create-task.ts";
 
 /**
@@ -76,30 +76,36 @@ function* protecting<T>(body: Body<[], T>): Coroutine<T> {
   const task = needTask(current.task, "shielded()");
   const rare = task._rarely();
   // A request that has not been delivered yet waits like one that comes later.
-  if ((task._flags & MUST_CANCEL) !== 0 && rare.shields === 0) {
+  if ((task._flags & MUST_CANCEL) !== 0) {
     task._flags &= ~MUST_CANCEL;
-    rare.deferred = true;
+    task._cancels--;
+    rare.deferred.push({ level: rare.shields, message: rare.cancelMessage });
   }
   rare.shields++;
   let result: T;
   try {
     result = yield* callBody(body);
   } catch (error) {
-    if (unshield(task)) task._deliverCancel(rare.cancelMessage);
+    // The body's own error goes first; the cancellation follows at the next wait.
+    for (const { message } of unshield(rare)) task._cancelFrom(rare.shields, message);
     throw error;
   }
-  if (unshield(task)) {
-    rare.controller?.abort(new CancelledError(rare.cancelMessage));
-    throw new CancelledError(rare.cancelMessage);
-  }
-  return result;
+  const due = unshield(rare);
+  if (due.length === 0) return result;
+  task._cancels += due.length;
+  task._flags |= WAS_CANCELLED;
+  rare.cancelMessage = due[0]?.message;
+  const cancellation = new CancelledError(rare.cancelMessage);
+  rare.controller?.abort(cancellation);
+  throw cancellation;
 }
 
-/** Leaves a region; says whether a cancellation is due now. */
-function unshield(task: Task<unknown>): boolean {
-  const rare = task._rarely();
+type Rare = ReturnType<Task<unknown>["_rarely"]>;
+
+/** Leaves a region; gives the requests that are due now. */
+function unshield(rare: Rare): Rare["deferred"] {
   rare.shields--;
-  if (rare.shields > 0 || !rare.deferred) return false;
-  rare.deferred = false;
-  return true;
+  const due = rare.deferred.filter((request) => request.level >= rare.shields);
+  rare.deferred = rare.deferred.filter((request) => request.level < rare.shields);
+  return due;
 }

@@ -16,6 +16,8 @@ import { needTask } from "./create-task.ts";
  */
 export class TaskGroup {
   #parent: Task<unknown> | null = null;
+  /** How many shielded regions it lies in: those do not protect its body from it. */
+  #level = 0;
   #entered = false;
   #exiting = false;
   #aborting = false;
@@ -69,13 +71,14 @@ export class TaskGroup {
     const parent = this.#parent as Task<unknown>;
     if (!this.#parentCancelRequested && !this.#exiting) {
       this.#parentCancelRequested = true;
-      parent.cancel();
+      parent._cancelFrom(this.#level);
     }
   }
 
   /** @internal */
   _enter(): void {
     this.#parent = needTask(current.task, "a task group");
+    this.#level = this.#parent._shields();
     this.#entered = true;
   }
 
@@ -104,6 +107,11 @@ export class TaskGroup {
         if (!this.#aborting) {
           cancellation = { error };
           this.#abort();
+        } else if (this.#cancelled) {
+          // RACE  1. a task calls group.cancel()   2. the parent is cancelled   3. no error of the group would carry that on.
+          //       If it is the group's own request that arrives here, it is taken back below.
+          //       test: "group.cancel() by a task keeps a cancellation from outside that comes after it"
+          cancellation ??= { error };
         }
       }
       this.#allDone = null;
@@ -113,15 +121,18 @@ export class TaskGroup {
     this.#errors = [];
     if (this.#interrupt !== null) throw this.#interrupt;
     // The cancellation was our own, to get the parent out of the body; with nobody else's left, it ends here.
-    if (this.#parentCancelRequested && parent.uncancel() === 0) cancellation = null;
+    if (this.#parentCancelRequested) {
+      parent.uncancel();
+      if (parent._cancels === 0) cancellation = null;
+    }
     if (cancellation !== null && errors.length === 0) throw cancellation.error;
     if (failure !== null && !isCancelled(failure.error)) errors.push(failure.error);
     if (errors.length > 0) {
       // Somebody else has cancelled the parent as well; the group's errors go first, and the cancellation is delivered at the
       // next wait after whoever catches them.
-      if (parent.cancelling() > 0) {
+      if (parent._cancels > 0) {
         parent.uncancel();
-        parent.cancel();
+        parent._cancelFrom(this.#level);
       }
       throw new ExceptionGroup("unhandled errors in a TaskGroup", errors);
     }
@@ -154,7 +165,7 @@ export class TaskGroup {
       //   taskGroup(function* (g) { g.createTask(fails); yield* sleep("1h"); })
       this.#abort();
       this.#parentCancelRequested = true;
-      parent.cancel();
+      parent._cancelFrom(this.#level);
     }
   }
 

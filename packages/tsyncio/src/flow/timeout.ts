@@ -22,6 +22,8 @@ export class Timeout {
   #timer: Handle | null = null;
   /** Requests to cancel that the task had when the body began: those are not ours to take back. */
   #cancelling = 0;
+  /** How many shielded regions it lies in: those do not protect its body from it. */
+  #level = 0;
 
   /** @internal */
   constructor(when: number) {
@@ -62,7 +64,8 @@ export class Timeout {
   /** @internal */
   _enter(): void {
     this.#task = needTask(current.task, "a timeout");
-    this.#cancelling = this.#task.cancelling();
+    this.#cancelling = this.#task._cancels;
+    this.#level = this.#task._shields();
     this.#state = "active";
     this.reschedule(this.#when);
   }
@@ -73,17 +76,27 @@ export class Timeout {
     this.#timer = null;
     if (this.#state === "expiring") {
       this.#state = "expired";
-      // Below the old count, nobody else has asked for a cancellation meanwhile, so the error stops here.
-      return (this.#task as Task<unknown>).uncancel() <= this.#cancelling && threw;
+      const task = this.#task as Task<unknown>;
+      task.uncancel();
+      // At the old count, nobody else has asked for a cancellation meanwhile, so the error stops here.
+      return task._cancels <= this.#cancelling && threw;
     }
     this.#state = "finished";
     return false;
   }
 
+  /** @internal Ends it after an error of the body; returns the error to go on with. */
+  _explain(error: unknown, limit: string): unknown {
+    if (!this._exit(true)) return error;
+    if (isCancelled(error)) return new TimeoutError(`the time limit of ${limit} passed`, { cause: error, scope: this });
+    noteTimeout(error, this);
+    return error;
+  }
+
   #expire(): void {
     this.#state = "expiring";
     this.#timer = null;
-    (this.#task as Task<unknown>).cancel();
+    (this.#task as Task<unknown>)._cancelFrom(this.#level);
   }
 
   toString(): string {
@@ -130,21 +143,14 @@ function* underTimeout<T>(time: number, absolute: boolean, body: Body<[scope: Ti
   try {
     result = yield* callBody(body, scope);
   } catch (error) {
-    if (!scope._exit(true)) throw error;
-    if (isCancelled(error)) {
-      throw new TimeoutError(`the time limit of ${absolute ? `loop time ${time}` : `${time} ms`} passed`, {
-        cause: error,
-        scope,
-      });
-    }
-    noteTimeout(error, scope);
-    throw error;
+    throw scope._explain(error, absolute ? `loop time ${time}` : `${time} ms`);
   }
   scope._exit(false);
   return result;
 }
 
-function deadline(delay: number): number {
+/** @internal The loop time that lies so many milliseconds ahead. */
+export function deadline(delay: number): number {
   return delay === Number.POSITIVE_INFINITY ? delay : needTask(current.task, "a timeout")._loop.time() + delay;
 }
 

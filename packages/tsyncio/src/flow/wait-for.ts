@@ -4,12 +4,12 @@ import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { isCancelled, show, TimeoutError } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
 import { Future } from "../kernel/future.ts";
-import { ensureFuture, type Job } from "../kernel/job.ts";
+import { callBody, ensureFuture, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import { isCoroutine, isPromiseLike } from "../kernel/task.ts";
-import { timeout } from "./timeout.ts";
+import { deadline, Timeout } from "./timeout.ts";
 
 /**
  * Awaits a job for a limited time; when it is over, cancels the job, waits until it has ended, and throws.
@@ -35,12 +35,18 @@ export function waitFor<T>(job: Job<T>, duration: Duration | undefined | null): 
 }
 
 function* inTime<T>(job: Job<T>, limit: number): Coroutine<T> {
-  // A function that is async runs to its end, cancelled or not; a promise that was given is only waited for.
-  const body = function* (): Coroutine<T> {
-    return (yield* isCoroutine(job) ? job : ensureFuture(job)) as T;
-  };
-  // The job takes no arguments: the scope must not land in a parameter that has a default.
-  return yield* timeout(limit, typeof job === "function" ? () => job() : body);
+  const scope = new Timeout(deadline(limit));
+  scope._enter();
+  let result: T;
+  try {
+    // A function that is async runs to its end, cancelled or not; a promise that was given is only waited for.
+    if (typeof job === "function") result = yield* callBody(job as () => T);
+    else result = (yield* isCoroutine(job) ? job : ensureFuture(job)) as T;
+  } catch (error) {
+    throw scope._explain(error, `${limit} ms`);
+  }
+  scope._exit(false);
+  return result;
 }
 
 function* atOnce<T>(job: Job<T>): Coroutine<T> {
@@ -57,7 +63,7 @@ function* atOnce<T>(job: Job<T>): Coroutine<T> {
 
 /** Cancels a future and waits for its end on a future of its own, so that the wait can itself be cancelled. */
 function* cancelAndAwait(future: Future<unknown>, loop: EventLoop): Coroutine<void> {
-  const waiter = new Future<void>({ loop });
+  const waiter = new Future<void>(loop._option);
   waiter._source = { describe: () => `end of ${future.describe()}` };
   const release = (): void => {
     if (!waiter.done()) waiter.setResult();

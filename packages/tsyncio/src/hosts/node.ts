@@ -6,9 +6,6 @@ import { WebHost } from "./web.ts";
 
 type AsyncHooks = typeof import("node:async_hooks");
 
-/** setTimeout takes no more; the loop asks again when it is called early. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
-
 class NodeHost extends WebHost implements Host {
   #asyncHooks: AsyncHooks | null | undefined;
 
@@ -21,10 +18,6 @@ class NodeHost extends WebHost implements Host {
   override wakeSettled(callback: () => void): void {
     // Ticks queued from a microtask run once the microtasks are done; ticks queued from elsewhere run before them.
     queueMicrotask(() => process.nextTick(callback));
-  }
-
-  override wakeAt(when: number, callback: () => void): unknown {
-    return setTimeout(callback, Math.min(Math.ceil(when - this.now()), LONGEST_TIMEOUT));
   }
 
   override report(message: string): void {

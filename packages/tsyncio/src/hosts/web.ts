@@ -2,6 +2,7 @@
 
 import type { Ambient, AsyncLocal, Host } from "../kernel/host.ts";
 
+/** setTimeout takes no more; the loop asks again when it is called early. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 export class WebHost implements Host {
@@ -29,7 +30,7 @@ export class WebHost implements Host {
   }
 
   wakeAt(when: number, callback: () => void): unknown {
-    return setTimeout(callback, Math.min(Math.ceil(when - this.now()), LONGEST_TIMEOUT));
+    return setTimeout(callback, Math.min(Math.max(Math.ceil(when - this.now()), 0), LONGEST_TIMEOUT));
   }
 
   cancel(timer: unknown): void {

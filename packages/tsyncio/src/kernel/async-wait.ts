@@ -10,9 +10,10 @@ import { MUST_CANCEL } from "./task-flags.ts";
 /**
  * Drives one operation and settles a promise.
  *
- * With an owner it is no task of its own: `currentTask()` inside is the owner, whose cancellation reaches it. Without one
- * (`await lock.acquire()` in a plain handler) it is a task like others. Either way it starts at once, as the call of an
- * async function does.
+ * With an owner it is part of that task: `currentTask()` inside is the owner, whose cancellation reaches it. Yet it is cancelled by
+ * itself where it is the operation that says so: of two timeouts that an async function awaits side by side, each ends its own
+ * body. Without an owner (`await lock.acquire()` in a plain handler) it is a task like others. Either way it starts at once, as
+ * the call of an async function does.
  */
 export class AsyncWait<T> extends Task<T> {
   declare readonly owner: Task<unknown> | null;
@@ -21,7 +22,7 @@ export class AsyncWait<T> extends Task<T> {
   declare reject: (error: unknown) => void;
 
   constructor(loop: EventLoop, operation: Coroutine<T>, owner: Task<unknown> | null) {
-    super(operation, { loop, name: owner === null ? `await ${nameOf(operation)}` : owner.name });
+    super(operation, { name: owner === null ? `await ${nameOf(operation)}` : owner.name, loop });
     (this as { owner: Task<unknown> | null }).owner = owner;
     (this as { promise: Promise<T> }).promise = new Promise<T>((resolve, reject) => {
       this.resolve = resolve;
@@ -36,13 +37,18 @@ export class AsyncWait<T> extends Task<T> {
     if (owner === null || "_generator" in operation) this._ambient = loop._host.captureAmbient();
     loop._tasks.push(this as Task<unknown>);
     loop._stepNow(this as Task<unknown>);
+    // The function was cancelled while it awaited something foreign, or nothing: here it waits again.
+    if (owner !== null && (owner._flags & MUST_CANCEL) !== 0 && !this.done()) {
+      owner._flags &= ~MUST_CANCEL;
+      this.cancel(owner._cancelMessage());
+    }
   }
 
   /** The base class must not start it before the fields above are set. */
   override _begin(): void {}
 
   override _self(): Task<unknown> {
-    return this.owner ?? (this as Task<unknown>);
+    return this.owner?._self() ?? (this as Task<unknown>);
   }
 
   override _ended(value: unknown): void {
@@ -63,8 +69,20 @@ export class AsyncWait<T> extends Task<T> {
     this.reject(error);
   }
 
+  override _signalAborted(): boolean {
+    return super._signalAborted() || (this.owner?._signalAborted() ?? false);
+  }
+
   #leave(): void {
-    this.owner?._rare?.waits?.delete(this as Task<unknown>);
+    const { owner } = this;
+    if (owner !== null) {
+      owner._rare?.waits?.delete(this as Task<unknown>);
+      // A request that came too late for this operation is delivered at the function's next one.
+      if ((this._flags & MUST_CANCEL) !== 0 && owner._cancels > 0) {
+        owner._flags |= MUST_CANCEL;
+        owner._rarely().cancelMessage = this._cancelMessage();
+      }
+    }
     // The function goes on in a microtask, which must get its turn before the loop's next entry.
     this._loop._settling = true;
   }

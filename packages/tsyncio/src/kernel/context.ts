@@ -1,7 +1,7 @@
 /** Context variables: values that follow a task and what it starts. Mirrors Python's `contextvars`. */
 
 import { RuntimeError } from "../base/errors.ts";
-import { current, runningTask } from "./current.ts";
+import { current, currentTask } from "./current.ts";
 
 /** The values of a context. Never changed once made: a new one replaces it, so that copying a context is copying a reference. */
 type Values = ReadonlyMap<ContextVar<unknown>, unknown>;
@@ -18,8 +18,8 @@ const NOT_SET: unique symbol = Symbol("tsyncio.notSet");
 /** Where the values of the running code live: on the stack for steps and callbacks, in its task for an async function after an `await`. */
 function slot(): ContextSlot {
   if (current.loop === null) {
-    const task = runningTask();
-    if (task !== null && task !== current.task) return task._context;
+    const task = currentTask();
+    if (task !== null && current.task === null) return task._context;
   }
   return current.context;
 }
@@ -29,12 +29,12 @@ function values(of: ContextSlot): Values | null {
 }
 
 function write(change: (values: Map<ContextVar<unknown>, unknown>) => void): void {
-  const task = current.loop === null ? runningTask() : null;
+  const task = current.loop === null ? currentTask() : null;
   const found = slot();
   const next = new Map(values(found));
   change(next);
   if (found instanceof Context) found._values = next;
-  else if (task !== null && task !== current.task) task._context = next;
+  else if (task !== null && current.task === null) task._context = next;
   else current.context = next;
 }
 
@@ -161,7 +161,7 @@ export class Context {
   run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): R {
     if (this.#entered) throw new RuntimeError("Cannot enter the context: it is entered already; use a copy()");
     const { context, task } = current;
-    const owner = task === null && current.loop === null ? runningTask() : null;
+    const owner = task === null && current.loop === null ? currentTask() : null;
     const outside = owner?._context;
     this.#entered = true;
     current.context = this;

@@ -45,18 +45,28 @@ if (shared[COPIES] === 2) {
   );
 }
 
-/** The task that runs now or whose async function runs now; null outside of any task. */
+/** The task whose async function runs now, after an `await`; it may have ended, if the function left something behind. */
+function asyncTask(): Task<unknown> | null {
+  // A callback of the loop belongs to no task, whatever the platform remembers.
+  return current.loop !== null ? null : (current.asyncTask?.getStore() ?? null);
+}
+
+/**
+ * The task that runs now or whose async function runs now; null outside of any task.
+ *
+ * In the body of an operation that an async function awaits, that is the operation: see AsyncWait.
+ */
 export function runningTask(): Task<unknown> | null {
   if (current.task !== null) return current.task;
-  // A callback of the loop belongs to no task, whatever the platform remembers.
-  if (current.loop !== null || current.asyncTask === null) return null;
-  const task = current.asyncTask.getStore();
-  return task === undefined || task.done() ? null : task;
+  const task = asyncTask();
+  return task === null || task.done() ? null : task;
 }
 
 /** The loop that runs now; null outside. */
 export function runningLoop(): EventLoop | null {
-  return current.loop ?? runningTask()?._loop ?? null;
+  if (current.loop !== null) return current.loop;
+  const loop = asyncTask()?._loop ?? null;
+  return loop === null || loop.isClosed() ? null : loop;
 }
 
 /**
@@ -81,5 +91,5 @@ export function getRunningLoop(): EventLoop {
  * **Suspends** never. **Source** asyncio/tasks.py `current_task`.
  */
 export function currentTask(): Task<unknown> | null {
-  return runningTask();
+  return runningTask()?._self() ?? null;
 }

@@ -79,7 +79,8 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
   /** @internal */
   declare _source: WaitSource | null;
 
-  constructor(options?: { readonly loop?: EventLoop }) {
+  /** @param options - `loop`: the one that it belongs to; the running one by default. */
+  constructor(options?: { readonly loop?: EventLoop | undefined }) {
     super();
     this._loop = options?.loop ?? getRunningLoop();
     this._state = PENDING;

@@ -7,7 +7,7 @@ import type { TimerEntry } from "./timers.ts";
 
 /** Whatever can stand in the ready queue: callbacks, tasks, done callbacks of futures, expired sleeps. */
 export interface Runnable {
-  /** Runs once, in its turn. Must not throw. */
+  /** @internal Runs once, in its turn. Must not throw. */
   _run(): void;
 }
 

@@ -47,7 +47,7 @@ export function ensureFuture<T>(job: Job<T>, options?: { readonly loop?: EventLo
 const promised = { describe: () => "a promise" };
 
 function fromPromise<T>(promise: PromiseLike<T>, loop: EventLoop): Future<T> {
-  const future = new Future<T>({ loop });
+  const future = new Future<T>(loop._option);
   future._source = promised;
   promise.then(
     (value) => {

@@ -18,7 +18,7 @@ import { Handle, type Runnable, TimerHandle } from "./handle.ts";
 import type { Ambient, Host } from "./host.ts";
 import { reportUnstarted } from "./never-awaited.ts";
 import type { Coroutine } from "./suspended.ts";
-import { isCoroutine, isPromiseLike, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
+import { isCoroutine, isPromiseLike, settings, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
 import { Timers } from "./timers.ts";
 
 /** What the loop tells its exception handler. */
@@ -63,6 +63,8 @@ export class EventLoop {
   readonly _tasks: LinkedList<Task<unknown>> = new LinkedList<Task<unknown>>();
   /** @internal */
   readonly _failures: Failures = new Failures(this);
+  /** @internal The option of futures that says they belong here. */
+  readonly _option: { readonly loop: EventLoop } = { loop: this };
   /** @internal An async function has been resumed: microtasks run before the next entry of the ready queue. */
   _settling = false;
   /** @internal */
@@ -148,7 +150,7 @@ export class EventLoop {
   // ── Futures and tasks ────────────────────────────────────────────────────────────────────────────────────────────────
 
   createFuture<T>(): Future<T> {
-    return new Future<T>({ loop: this });
+    return new Future<T>(this._option);
   }
 
   /**
@@ -162,7 +164,7 @@ export class EventLoop {
     this._checkOpen();
     if (typeof body !== "function" && !isCoroutine(body)) throw notABody(body);
     if (this.#taskFactory !== null) return this.#taskFactory(this, body, options);
-    return new Task<T>(body, { ...options, loop: this });
+    return new Task<T>(body, settings(options, this));
   }
 
   /** Sets what makes this loop's tasks; null for the default. **Source** `loop.set_task_factory`. */
@@ -252,7 +254,18 @@ export class EventLoop {
   async runUntilComplete<T>(job: Future<T> | TaskBody<T>): Promise<T> {
     this._checkOpen();
     this.#checkIdle();
-    const future = job instanceof Future ? job : this.createTask(job);
+    let future: Future<unknown> = job instanceof Future ? job : this.createTask(job);
+    for (;;) {
+      const value = await this.#complete(future);
+      // A promise cannot hold a Future: it would await it when this loop no longer runs. So it is awaited here.
+      if (value.result instanceof Future) future = value.result;
+      else if (isCoroutine(value.result) && isPromiseLike(value.result)) future = this.createTask(value.result);
+      else return value.result as T;
+    }
+  }
+
+  /** Runs until a future is done. The result is boxed, lest the promise unwraps it. */
+  async #complete(future: Future<unknown>): Promise<{ result: unknown }> {
     const done = (): void => this.stop();
     future.addDoneCallback(done);
     try {
@@ -265,7 +278,7 @@ export class EventLoop {
       future.removeDoneCallback(done);
     }
     if (!future.done()) throw new RuntimeError("Event loop stopped before Future completed.", "LOOP_STOPPED");
-    return future.result();
+    return { result: future.result() };
   }
 
   /** Makes the loop stop after the turn under way; if it does not run, after the first turn of the next run. */

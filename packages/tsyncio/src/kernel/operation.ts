@@ -19,7 +19,9 @@ type Step<T> = IteratorResult<Suspension, T>;
 
 const NEW = 0;
 const CLAIMED = 1;
+/** It waits. (A Call stays so to its end, an Op goes on to ENDED.) */
 const STARTED = 2;
+const ENDED = 3;
 
 /** What all operations share: one use, and `await`. */
 abstract class BaseOperation<T> {
@@ -57,8 +59,13 @@ abstract class BaseOperation<T> {
     return loop._await<T>(this as never).then(onFulfilled, onRejected);
   }
 
+  /** Meant for what an operation returns, so that a `using` of the operation itself is a mistake. */
   [Symbol.dispose](): void {
-    this.return(undefined as T);
+    if (this._stage !== NEW) return;
+    throw new RuntimeError(
+      `Cannot use ${this._name()} by \`using\`: it was never awaited; write \`using guard = yield* …\` or \`= await …\``,
+      "NEVER_AWAITED",
+    );
   }
 
   get [Symbol.toStringTag](): string {
@@ -79,28 +86,45 @@ export abstract class Op<T> extends BaseOperation<T> {
   /** @internal The wait ended with an error, a cancellation as a rule: clean up and throw it. */
   abstract _fail(error: unknown): Step<T>;
 
+  constructor() {
+    super();
+    if (current.debug) noteUnstarted(this, this._name());
+  }
+
   next(): Step<T> {
-    if (this._stage === STARTED) return this._resume();
-    this._stage = STARTED;
-    return this._start();
+    const waited = this._stage === STARTED;
+    this.#enter();
+    const result = waited ? this._resume() : this._start();
+    if (result.done !== true) this._stage = STARTED;
+    return result;
   }
 
   throw(error: unknown): Step<T> {
-    if (this._stage === STARTED) return this._fail(error);
-    this._stage = STARTED;
-    throw error;
+    const waited = this._stage === STARTED;
+    this.#enter();
+    if (!waited) throw error;
+    const result = this._fail(error);
+    if (result.done !== true) this._stage = STARTED;
+    return result;
   }
 
   return(value: T): Step<T> {
-    if (this._stage === STARTED) {
+    const waited = this._stage === STARTED;
+    this.#enter();
+    if (waited) {
       try {
         this._fail(new RuntimeError(`${this._name()} was closed while it waited`));
       } catch {
         // It has cleaned up; the caller of return() wants no error.
       }
     }
-    this._stage = STARTED;
     return { done: true, value };
+  }
+
+  /** Ended, unless the step says otherwise: also when it throws. */
+  #enter(): void {
+    if (current.debug && this._stage < STARTED) noteStarted(this);
+    this._stage = ENDED;
   }
 }
 

@@ -77,14 +77,13 @@ export class PromiseWait extends Suspended {
 
   #settle(state: "fulfilled" | "rejected", outcome: unknown): void {
     const task = this.#task as Task<unknown>;
-    const self = task._self();
     this.#state = state;
     this.#outcome = outcome;
-    if (state === "rejected" && abortedBy(self, outcome)) {
-      this.#outcome = new CancelledError(self._cancelMessage(), { cause: outcome });
+    if (state === "rejected" && abortedBy(task, outcome)) {
+      this.#outcome = new CancelledError(task._cancelMessage(), { cause: outcome });
     }
     // The body ended by an error of its own: that error must not be replaced by a cancellation that it never saw.
-    if (state === "rejected") self._flags &= ~MUST_CANCEL;
+    if (state === "rejected") task._flags &= ~MUST_CANCEL;
     // This is a microtask, so usually no turn is on the stack, and the step may follow at once, as it does in a coroutine.
     if (current.loop === null) task._loop._stepNow(task);
     else task._loop._enqueue(task);

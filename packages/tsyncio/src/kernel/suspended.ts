@@ -14,15 +14,15 @@ export type Coroutine<T> = Generator<Suspension, T, unknown>;
 
 /** Something a task can wait for: a Future, a sleep, a foreign promise. */
 export abstract class Suspended {
-  /** Set by `next()` just before it is yielded; a yield without it came from `yield` where `yield*` was meant. */
+  /** @internal Set by `next()` just before it is yielded; a yield without it came from `yield` where `yield*` was meant. */
   abstract _isArmed(): boolean;
-  /** Takes the task in; it is woken by `task._wake()`. Returns an error to throw into the task instead, or null. */
+  /** @internal Takes the task in; it is woken by `task._wake()`. Returns an error to throw into the task instead, or null. */
   abstract _park(task: Task<unknown>): Error | null;
-  /** Is asked when the task goes on: whether it goes on with an error. */
+  /** @internal Is asked when the task goes on: whether it goes on with an error. */
   abstract _failed(): boolean;
-  /** The error to go on with; asked once, after `_failed()` said so. */
+  /** @internal The error to go on with; asked once, after `_failed()` said so. */
   abstract _takeError(): unknown;
-  /** Cancels the wait; false when it has ended already or cannot be cancelled. */
+  /** @internal Cancels the wait; false when it has ended already or cannot be cancelled. */
   abstract _interrupt(message: string | undefined): boolean;
   /** What is waited for, in words: `Lock 'db' held by Task-2`. */
   abstract describe(): string;

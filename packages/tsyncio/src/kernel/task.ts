@@ -29,6 +29,26 @@ export interface TaskOptions {
   readonly eager?: boolean | undefined;
 }
 
+/** The options of a task in one shape. */
+class TaskSettings implements TaskOptions {
+  readonly name: string | undefined;
+  readonly context: Context | undefined;
+  readonly eager: boolean | undefined;
+  readonly loop: EventLoop;
+
+  constructor(options: TaskOptions, loop: EventLoop) {
+    this.name = options.name;
+    this.context = options.context;
+    this.eager = options.eager;
+    this.loop = loop;
+  }
+}
+
+/** Completes a task's options. PERF  an object spread would cost several times what the task itself does. */
+export function settings(options: TaskOptions, loop: EventLoop): TaskOptions & { readonly loop: EventLoop } {
+  return new TaskSettings(options, loop);
+}
+
 /** What few tasks need; kept apart, since each field costs every task eight bytes. */
 interface Rare {
   controller: AbortController | null;
@@ -37,8 +57,8 @@ interface Rare {
   cancelMessage: string | undefined;
   /** How many `shielded` regions it is in. */
   shields: number;
-  /** A cancellation came while shielded. */
-  deferred: boolean;
+  /** Requests that wait for the end of a region; each is due when the task is in no more than `level` regions. */
+  deferred: { readonly level: number; readonly message: string | undefined }[];
 }
 
 /** Marks the generators that a task has taken, so that none is driven twice. */
@@ -77,7 +97,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   declare readonly id: number;
   /** The `id` of the task that made this one; 0 when none did. (The id alone: a chain of tasks must not keep its ancestors alive.) */
   declare readonly parentId: number;
-  /** @internal Requests to cancel, less those taken back by `uncancel()`. */
+  /** @internal Requests to cancel, less those taken back by `uncancel()` and those that a shielded region keeps back. */
   declare _cancels: number;
   /** @internal */
   declare _rare: Rare | null;
@@ -88,19 +108,20 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /**
    * @param body - A coroutine, or a function that returns one or is async.
+   * @param options - As for `createTask`; `loop`: the one to run in, by default the running one.
    * @throws {RuntimeError} when the coroutine was driven before.
    */
-  constructor(body: TaskBody<T>, options?: TaskOptions & { readonly loop?: EventLoop }) {
-    super(options?.loop === undefined ? undefined : { loop: options.loop });
+  constructor(body: TaskBody<T>, options?: TaskOptions & { readonly loop?: EventLoop | undefined }) {
+    super(options);
     const parent = runningTask();
     this._root = take(body);
     this._waiter = null;
     this._leaf = null;
     this._context = options?.context ?? captureContext();
-    this._ambient = parent === null ? this._loop._ambientOfCaller() : parent._ambient;
+    this._ambient = parent === null ? this._loop._ambientOfCaller() : parent._self()._ambient;
     this._name = options?.name ?? ++unnamed;
     this.id = ++made;
-    this.parentId = parent === null ? 0 : parent.id;
+    this.parentId = parent === null ? 0 : parent._self().id;
     this._cancels = 0;
     this._rare = null;
     this._previous = null;
@@ -164,43 +185,51 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * **Suspends** never. **Source** asyncio/tasks.py `Task.cancel`.
    */
   override cancel(message?: string): boolean {
+    // A chain of tasks that await each other is followed in a loop: it may be longer than the stack.
+    let task: Task<unknown> = this as Task<unknown>;
+    for (;;) {
+      const inner = task._waiter;
+      if (!(inner instanceof Task) || inner.done() || task._rare !== null || inner.cancel !== this.cancel) break;
+      task._cancels++;
+      task._flags |= WAS_CANCELLED;
+      current.probe?.cancelled(task);
+      task = inner;
+    }
+    return task._cancelFrom(0, message) || task !== (this as Task<unknown>);
+  }
+
+  /** @internal A request that comes from inside of `level` shielded regions; only regions inside of those keep it back. */
+  _cancelFrom(level: number, message?: string): boolean {
     if (this.done()) {
       this._retrieved();
       return false;
     }
-    this._cancels++;
     current.probe?.cancelled(this as Task<unknown>);
     const rare = this._rare;
-    if (rare !== null && rare.shields > 0) {
-      if (!rare.deferred) rare.cancelMessage = message;
-      rare.deferred = true;
-      return true;
+    if (rare !== null && rare.shields > level) rare.deferred.push({ level, message });
+    else {
+      this._cancels++;
+      this._deliverCancel(message);
     }
-    this._deliverCancel(message);
     return true;
   }
 
   /** @internal Interrupts what is being waited for; if nothing is, leaves word for the next suspension. */
   _deliverCancel(message: string | undefined): void {
-    const rare = this._rare;
-    if (message !== undefined || (rare !== null && rare.cancelMessage !== undefined)) this._rarely().cancelMessage = message;
+    if (message !== undefined || this._rare !== null) this._rarely().cancelMessage = message;
     this._flags |= WAS_CANCELLED;
     let delivered = this._waiter?._interrupt(message) ?? false;
+    const rare = this._rare;
     if (rare !== null) {
-      if (rare.waits !== null) for (const wait of [...rare.waits]) delivered = wait._interruptWait(message) || delivered;
+      for (const wait of [...(rare.waits ?? [])]) delivered = wait.cancel(message) || delivered;
       rare.controller?.abort(new CancelledError(message));
     }
     if (!delivered) this._flags |= MUST_CANCEL;
   }
 
-  /** @internal Cancels what it waits for; false when that cannot be cancelled. */
-  _interruptWait(message: string | undefined): boolean {
-    return this._waiter?._interrupt(message) ?? false;
-  }
-
   /** The number of requests to cancel that were not taken back by `uncancel()`. **Source** `Task.cancelling`. */
   cancelling(): number {
-    return this._cancels;
+    return this._cancels + (this._rare?.deferred.length ?? 0);
   }
 
   /**
@@ -211,16 +240,14 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * **Source** asyncio/tasks.py `Task.uncancel`.
    */
   uncancel(): number {
+    const rare = this._rare;
     if (this._cancels > 0) this._cancels--;
+    else rare?.deferred.pop();
     if (this._cancels === 0) {
       this._flags &= ~MUST_CANCEL;
-      const rare = this._rare;
-      if (rare !== null) {
-        rare.deferred = false;
-        if (rare.controller?.signal.aborted) rare.controller = null;
-      }
+      if (rare?.controller?.signal.aborted) rare.controller = null;
     }
-    return this._cancels;
+    return this.cancelling();
   }
 
   /**
@@ -229,10 +256,13 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * Made when first asked for. Its `reason` is the CancelledError.
    */
   get signal(): AbortSignal {
-    const rare = this._rarely();
+    // In the body of an operation, such as `timeout`, it is aborted when that operation ends the body, too.
+    const inner = runningTask();
+    const scope = inner !== null && inner._self() === (this as unknown) ? inner : this;
+    const rare = scope._rarely();
     if (rare.controller === null) {
       rare.controller = new AbortController();
-      if (this._cancels > 0 && rare.shields === 0) rare.controller.abort(new CancelledError(rare.cancelMessage));
+      if (scope._cancels > 0) rare.controller.abort(new CancelledError(rare.cancelMessage));
     }
     return rare.controller.signal;
   }
@@ -250,7 +280,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * ```
    */
   join(): Future<void> {
-    const ended = new Future<void>({ loop: this._loop });
+    const ended = new Future<void>(this._loop._option);
     ended._source = { describe: () => `end of ${this.name}`, holders: () => [this as Task<unknown>] };
     this.addDoneCallback(() => {
       this._retrieved();
@@ -311,15 +341,20 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     return [outer, ...inner];
   }
 
-  /** @internal The task that steps count for: itself, except for the operations that an async function awaits. */
+  /** @internal The task that the user knows: itself, except for the operations that an async function awaits. */
   _self(): Task<unknown> {
     return this as Task<unknown>;
   }
 
   /** @internal */
   _rarely(): Rare {
-    this._rare ??= { controller: null, waits: null, cancelMessage: undefined, shields: 0, deferred: false };
+    this._rare ??= { controller: null, waits: null, cancelMessage: undefined, shields: 0, deferred: [] };
     return this._rare;
+  }
+
+  /** @internal */
+  _shields(): number {
+    return this._rare?.shields ?? 0;
   }
 
   /** @internal */
@@ -408,7 +443,7 @@ export function step(task: Task<unknown>): void {
   const self = task._self();
   const outerTask = current.task;
   const outerContext = current.context;
-  current.task = self;
+  current.task = task;
   current.context = self._context;
   const probe = current.probe;
   if (probe !== null) probe.stepping(self);
@@ -417,9 +452,9 @@ export function step(task: Task<unknown>): void {
   task._waiter = null;
   let failed = false;
   let error: unknown;
-  if ((self._flags & MUST_CANCEL) !== 0) {
+  if ((task._flags & MUST_CANCEL) !== 0) {
     failed = true;
-    error = cancellation(self, waiter);
+    error = cancellation(task, waiter);
   } else if (waiter?._failed()) {
     failed = true;
     error = waiter._takeError();
@@ -461,7 +496,7 @@ export function step(task: Task<unknown>): void {
       continue;
     }
     task._leaf = adoptSegment(frame, result);
-    suspend(task, self, result.value);
+    suspend(task, result.value);
     leave(self, outerTask, outerContext);
     break;
   }
@@ -475,7 +510,7 @@ function leave(self: Task<unknown>, outerTask: Task<unknown> | null, outerContex
 }
 
 /** Parks the task on what it yielded. */
-function suspend(task: Task<unknown>, self: Task<unknown>, yielded: unknown): void {
+function suspend(task: Task<unknown>, yielded: unknown): void {
   if (yielded instanceof Suspended) {
     const error = yielded._isArmed() ? yielded._park(task) : missingStar(yielded);
     if (error !== null) {
@@ -483,20 +518,20 @@ function suspend(task: Task<unknown>, self: Task<unknown>, yielded: unknown): vo
       return;
     }
     task._waiter = yielded;
-    current.probe?.waits(self, yielded);
+    current.probe?.waits(task._self(), yielded);
     // It was cancelled while it ran, so what it waits for now is cancelled at once.
-    if ((self._flags & MUST_CANCEL) !== 0 && yielded._interrupt(self._cancelMessage())) self._flags &= ~MUST_CANCEL;
+    if ((task._flags & MUST_CANCEL) !== 0 && yielded._interrupt(task._cancelMessage())) task._flags &= ~MUST_CANCEL;
   } else if (yielded === undefined) {
     task._loop._enqueue(task);
-    current.probe?.waits(self, null);
+    current.probe?.waits(task._self(), null);
   } else task._throwSoon(badYield(task, yielded));
 }
 
 /** The error for a step with a cancellation due. The cancellation that the wait itself ended with goes first, as in asyncio. */
-function cancellation(self: Task<unknown>, waiter: Suspended | null): unknown {
-  self._flags &= ~MUST_CANCEL;
+function cancellation(task: Task<unknown>, waiter: Suspended | null): unknown {
+  task._flags &= ~MUST_CANCEL;
   if (waiter?._failed()) {
-    if (waiter instanceof Future && waiter._state === FAILED) {
+    if (waiter instanceof Future && waiter._state === FAILED && !isCancelled(waiter._outcome)) {
       // Its error is not going to be seen here; if nobody else looks at it either, it must be reported.
       if ((waiter._flags & RETRIEVED) === 0) waiter._loop._failures.note(waiter);
     } else {
@@ -504,13 +539,12 @@ function cancellation(self: Task<unknown>, waiter: Suspended | null): unknown {
       if (isCancelled(error)) return error;
     }
   }
-  return new CancelledError(self._cancelMessage());
+  return new CancelledError(task._cancelMessage());
 }
 
 /** Calls the function that a task was made of, and gives the coroutine to drive. */
 function call(task: Task<unknown>, fn: () => unknown): unknown {
-  const self = task._self();
-  const made = isGeneratorFunction(fn) ? fn() : asAsyncFunctionOf(self, fn);
+  const made = isGeneratorFunction(fn) ? fn() : asAsyncFunctionOf(task, fn);
   if (isCoroutine(made)) return take(made);
   if (isPromiseLike(made)) {
     return made instanceof Future ? made : new PromiseWait(made);

@@ -7,7 +7,7 @@
 import type { Runnable } from "./handle.ts";
 
 export interface TimerEntry extends Runnable {
-  /** True while it stands in the heap. */
+  /** @internal True while it stands in the heap. */
   _scheduled: boolean;
   cancelled(): boolean;
 }

@@ -2,7 +2,7 @@
 
 import { RuntimeError } from "../base/errors.ts";
 import { AsyncWait } from "../kernel/async-wait.ts";
-import { current, runningTask } from "../kernel/current.ts";
+import { currentTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, Op, type Operation, operation, waitFor } from "../kernel/operation.ts";
@@ -104,7 +104,7 @@ export class Lock implements WaitSource, LoopBound {
 
   /** @internal */
   _take(): void {
-    const task = current.task ?? runningTask();
+    const task = currentTask();
     this.#held = true;
     // Awaited outside of any task, acquire() is driven by a task of its own, which ends with it and holds nothing.
     this.#owner = task instanceof AsyncWait && task.getCoro() instanceof Acquire ? null : task;

@@ -101,7 +101,8 @@ export class Semaphore implements WaitSource, LoopBound {
   }
 
   describe(): string {
-    return `${this.name === undefined ? "Semaphore" : `Semaphore '${this.name}'`} (${this.#free} free)`;
+    const kind = this.constructor.name;
+    return `${this.name === undefined ? kind : `${kind} '${this.name}'`} (${this.#free} free)`;
   }
 
   toString(): string {

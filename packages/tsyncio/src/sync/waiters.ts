@@ -13,7 +13,7 @@ export class Waiter extends Future<void> implements Linked<Waiter> {
   inLine = true;
 
   constructor(loop: EventLoop, source: WaitSource) {
-    super({ loop });
+    super(loop._option);
     this._source = source;
   }
 

@@ -339,7 +339,7 @@ for (const spelling of ["function*", "async"] as const) {
       const stubborn = function* (): Coroutine<void> {
         try {
           yield* sleep("1h");
-        } finally {
+        } catch {
           throw new Error("in cleanup");
         }
       };
@@ -390,6 +390,29 @@ for (const spelling of ["function*", "async"] as const) {
   });
 }
 
+test("group.cancel() by a task keeps a cancellation from outside that comes after it", async () => {
+  const seen = await virtually(function* () {
+    const log: unknown[] = [];
+    const task = createTask(function* () {
+      yield* taskGroup(function* (group) {
+        group.createTask(sleeper(log, "sleeper", 5));
+        group.createTask(function* () {
+          yield* sleep(1);
+          group.cancel();
+        });
+      });
+      log.push("not reached");
+      yield* sleep(1);
+    });
+    yield* sleep(3);
+    task.cancel("outside");
+    yield* task.join();
+    return [...log, task.cancelled(), task.cancelling()];
+  });
+
+  expect(seen).toEqual(["sleeper", true, 1]);
+});
+
 test("taskGroup() of no tasks takes no turn", async () => {
   const turns = await virtually(function* () {
     const loop = getRunningLoop();
@@ -423,7 +446,7 @@ test("taskGroup() throws all errors, those of the tasks in the order of their en
       function* (): Coroutine<void> {
         try {
           yield* sleep("1h");
-        } finally {
+        } catch {
           yield* sleep(delay);
           throw new Error(message);
         }

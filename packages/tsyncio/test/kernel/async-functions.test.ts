@@ -195,14 +195,30 @@ test("waitFor() leaves a promise behind at the deadline, as a promise cannot be 
   expect(elapsed).toBe(20);
 });
 
-test("task.signal is a fresh one, after a timeout inside the task has expired", async () => {
+test("task.signal inside a timeout's body is aborted at the deadline, and the task's own is not, in an async function", async () => {
   const outcome = await virtually(async () => {
     const task = currentTask() as Task<unknown>;
+    const own = task.signal;
+    let inner: AbortSignal | undefined;
+    try {
+      await timeout(5, async () => {
+        inner = currentTask()?.signal;
+        await sleep(100);
+      });
+    } catch {}
+    return [inner?.aborted, own.aborted, task.signal === own];
+  });
+
+  expect(outcome).toEqual([true, false, true]);
+});
+
+test("task.signal is a fresh one, after a timeout inside a coroutine has expired", async () => {
+  const outcome = await virtually(function* () {
+    const task = currentTask() as Task<unknown>;
     const first = task.signal;
-    await timeout(5, () => sleep(100)).then(
-      () => {},
-      () => {},
-    );
+    try {
+      yield* timeout(5, () => sleep(100));
+    } catch {}
     return [first.aborted, task.signal.aborted];
   });
 

@@ -386,7 +386,7 @@ test("a callback that throws is told to the exception handler, and the other cal
   expect(result).toEqual(["good"]);
   expect(errors).toHaveLength(1);
   expect(errors[0]?.message).toContain("bad");
-  expect((errors[0]?.exception as Error).message).toBe("in a callback");
+  expect(errors[0]?.exception).toMatchObject({ message: "in a callback" });
 });
 
 test("addDoneCallback() throws TypeError, when given no function or a context that is none", () => {

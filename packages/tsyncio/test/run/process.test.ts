@@ -302,7 +302,7 @@ test("AsyncLocalStorage gives a task the store of whoever entered the loop, whoe
       await store.run("inner", async () => { await lock.with(async () => { await sleep(1); console.log("body", store.getStore()); }); });
       console.log("main", store.getStore());
     }));
-    setTimeout(() => store.run("waker", () => event.set()), 5);
+    setTimeout(() => store.run("waker", () => event.set()), 200);
     await main;
     // Two root tasks on the default loop, each with the store of its own maker.
     const gate = new Event();

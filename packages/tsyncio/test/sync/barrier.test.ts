@@ -306,23 +306,25 @@ test("Barrier.with() runs its body after all have arrived, with the position, by
   await virtually(function* () {
     const barrier = new Barrier(2);
     const log: string[] = [];
-
-    const results = yield* gather(
+    const first = createTask(
       barrier.with(function* (position) {
         log.push(`function* ${position}`);
         yield* sleep(1);
         return "first";
       }),
-      createTask(async () =>
-        barrier.with(async (position) => {
-          log.push(`async ${position}`);
-          await sleep(1);
-          return "second";
-        }),
-      ),
+    );
+    yield* sleep(1);
+    const before = [...log];
+
+    const second = createTask(() =>
+      barrier.with(async (position) => {
+        log.push(`async ${position}`);
+        await sleep(1);
+        return "second";
+      }),
     );
 
-    expect(results).toEqual(["first", "second"]);
+    expect([before, yield* gather(first, second)]).toEqual([[], ["first", "second"]]);
     expect(log.toSorted()).toEqual(["async 1", "function* 0"]);
   });
 });

@@ -566,6 +566,20 @@ test("Queue.get() still takes the item it was woken for, when the queue is shut 
   });
 });
 
+test("Queue.get() throws QueueShutDown, when the item it was woken for is dropped before it runs", async () => {
+  await virtually(function* () {
+    const queue = new Queue<number>();
+    const getter = createTask(queue.get());
+    yield* sleep(0);
+
+    queue.putNowait(1);
+    queue.shutdown({ immediate: true });
+
+    expect(yield* outcomes([getter])).toEqual(["QueueShutDown"]);
+    yield* queue.join();
+  });
+});
+
 test("Queue.join() goes on waiting after shutdown(), until what was left is done", async () => {
   await virtually(function* () {
     const queue = new Queue<number>();
