@@ -31,7 +31,7 @@ export interface AsCompleted<J> extends Iterable<Operation<ResultOf<J>>> {
  * @param options - `timeout`: for all of them together.
  * @throws {TimeoutError} from each `next` that is not completed in time; {TypeError} when `jobs` is not iterable.
  *
- * **Suspends** at each `next`. **Cancel** of that wait loses no result. **Source** asyncio/tasks.py `as_completed`.
+ * **Suspends** at each `next`. **Cancel** of that wait cancels none of the jobs. **Source** asyncio/tasks.py `as_completed`.
  *
  * @example
  * ```ts
@@ -64,12 +64,8 @@ class CompletionIterator {
     this.#loop = [...futures][0]?._loop ?? runningLoop() ?? getEventLoop();
     this.#open = futures;
     this.#left = futures.size;
-    for (const future of [...futures]) {
-      if (future.done()) {
-        futures.delete(future);
-        this.#completed.push(future);
-      } else future.addDoneCallback(this.#onDone);
-    }
+    // Those that are done already come a turn later, like the others.
+    for (const future of futures) future.addDoneCallback(this.#onDone);
     this.#timer =
       timeout === Number.POSITIVE_INFINITY || futures.size === 0
         ? undefined
@@ -112,7 +108,7 @@ class CompletionIterator {
         yield* waiter;
       } catch (error) {
         // RACE  1. a job completes and wakes this waiter   2. the waiter is cancelled   3. the next waiter must be woken instead.
-        if (this.#completed.length > 0) this.#wakeOne();
+        if (!waiter.cancelled() && this.#completed.length > 0) this.#wakeOne();
         throw error;
       }
     }

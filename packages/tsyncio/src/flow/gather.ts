@@ -5,7 +5,7 @@ import { runningLoop } from "../kernel/current.ts";
 import { FAILED, Future } from "../kernel/future.ts";
 import { ensureFuture, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
-import { isCoroutine, isPromiseLike, type Task } from "../kernel/task.ts";
+import { isCoroutine, isPromiseLike, Task } from "../kernel/task.ts";
 
 /** The result type of a job. */
 export type ResultOf<J> = J extends () => infer R ? AwaitedResult<R> : AwaitedResult<J>;
@@ -134,7 +134,7 @@ class Gathering {
     }
     this.#unique = futures.size;
     this.outer = new GatheringFuture<unknown[]>(loop._option);
-    this.outer.adopt([...futures.values()]);
+    this.outer.adopt(this.#children);
     for (const child of early) this.#childDone(child);
   }
 
@@ -163,7 +163,8 @@ class Gathering {
     });
     if (outer.cancelRequested) {
       const last = this.#children.at(-1) as Future<unknown>;
-      outer.setException(last.cancelled() ? last._cancelledError() : new CancelledError());
+      const message = last instanceof Task ? last._cancelMessage() : undefined;
+      outer.setException(last.cancelled() ? last._cancelledError() : new CancelledError(message));
     } else outer.setResult(results);
   }
 }

@@ -35,21 +35,24 @@ export function shield<T>(job: Job<T>): Future<T> {
     else if (inner._state === FAILED) outer._settle(FAILED, inner.exception());
     else outer.setResult(inner.result());
   };
-  const report = (): void => {
-    if (inner.cancelled()) return;
-    const exception = inner.exception();
-    if (exception === null) return;
-    const what = exception instanceof Error ? exception.name : "An error";
-    loop.callExceptionHandler({ message: `${what} exception in shielded future`, exception, future: inner });
-  };
   inner.addDoneCallback(copy);
   outer.addDoneCallback(() => {
     if (inner.done()) return;
     // Nobody waits for the job any more: its error, if it ends with one, has nowhere else to go.
     inner.removeDoneCallback(copy);
-    inner.addDoneCallback(report);
+    // Once, however many shields of it were left.
+    inner.removeDoneCallback(reportLateError);
+    inner.addDoneCallback(reportLateError);
   });
   return outer;
+}
+
+function reportLateError(inner: Future<unknown>): void {
+  if (inner.cancelled()) return;
+  const exception = inner.exception();
+  if (exception === null) return;
+  const what = exception instanceof Error ? exception.name : "An error";
+  inner._loop.callExceptionHandler({ message: `${what} exception in shielded future`, exception, future: inner });
 }
 
 /**

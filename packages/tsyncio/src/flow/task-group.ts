@@ -122,7 +122,7 @@ export class TaskGroup {
     if (this.#interrupt !== null) throw this.#interrupt;
     // The cancellation was our own, to get the parent out of the body; with nobody else's left, it ends here.
     if (this.#parentCancelRequested) {
-      parent.uncancel();
+      parent._uncancel();
       if (parent._cancels === 0) cancellation = null;
     }
     if (cancellation !== null && errors.length === 0) throw cancellation.error;
@@ -131,7 +131,7 @@ export class TaskGroup {
       // Somebody else has cancelled the parent as well; the group's errors go first, and the cancellation is delivered at the
       // next wait after whoever catches them.
       if (parent._cancels > 0) {
-        parent.uncancel();
+        parent._uncancel();
         parent._cancelFrom(this.#level);
       }
       throw new ExceptionGroup("unhandled errors in a TaskGroup", errors);

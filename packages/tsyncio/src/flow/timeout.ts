@@ -77,7 +77,7 @@ export class Timeout {
     if (this.#state === "expiring") {
       this.#state = "expired";
       const task = this.#task as Task<unknown>;
-      task.uncancel();
+      task._uncancel();
       // At the old count, nobody else has asked for a cancellation meanwhile, so the error stops here.
       return task._cancels <= this.#cancelling && threw;
     }

@@ -31,7 +31,7 @@ export type FutureOf<J> = J extends Future<unknown> ? J : Future<ResultOf<J>>;
  * @returns the futures in two sets.
  * @throws {TypeError} when `jobs` is not iterable; {RangeError} when it is empty or `returnWhen` is unknown.
  *
- * **Suspends** unless enough are done already. **Cancel** leaves the futures alone.
+ * **Suspends** always, for a turn at least. **Cancel** leaves the futures alone.
  * **Source** asyncio/tasks.py `wait`.
  *
  * @example
@@ -73,16 +73,8 @@ interface Split {
 
 function* waiting(jobs: Job<unknown>[], timeout: number, returnWhen: ReturnWhen): Coroutine<Split> {
   const futures = new Set([...new Set(jobs)].map((job) => ensureFuture(job)));
-  let counter = 0;
-  let failed = false;
-  for (const future of futures) {
-    if (!future.done()) counter++;
-    else if (future._state === FAILED) failed = true;
-  }
-  const enough =
-    counter === 0 || (returnWhen === FIRST_COMPLETED && counter < futures.size) || (returnWhen === FIRST_EXCEPTION && failed);
-  if (enough) return split(futures);
-
+  // Those that are done already count like the others, a turn later; so wait() always lets others run.
+  let counter = futures.size;
   const loop = runningLoop() ?? getEventLoop();
   const waiter = loop.createFuture<void>();
   waiter._source = {
@@ -100,7 +92,7 @@ function* waiting(jobs: Job<unknown>[], timeout: number, returnWhen: ReturnWhen)
     }
   };
   const timer = timeout === Number.POSITIVE_INFINITY ? undefined : loop.callLater(timeout, release);
-  for (const future of futures) if (!future.done()) future.addDoneCallback(onDone);
+  for (const future of futures) future.addDoneCallback(onDone);
   try {
     yield* waiter;
   } finally {

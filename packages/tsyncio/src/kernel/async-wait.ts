@@ -32,6 +32,7 @@ export class AsyncWait<T> extends Task<T> {
       const rare = owner._rarely();
       rare.waits ??= new Set();
       rare.waits.add(this as Task<unknown>);
+      this._cancels = owner._cancels;
     }
     // An operation that calls a body must do so in the ambient state of the function that awaits it.
     if (owner === null || "_generator" in operation) this._ambient = loop._host.captureAmbient();
@@ -40,12 +41,18 @@ export class AsyncWait<T> extends Task<T> {
     // The function was cancelled while it awaited something foreign, or nothing: here it waits again.
     if (owner !== null && (owner._flags & MUST_CANCEL) !== 0 && !this.done()) {
       owner._flags &= ~MUST_CANCEL;
+      // The request was counted with the owner's, above.
+      this._cancels--;
       this.cancel(owner._cancelMessage());
     }
   }
 
   /** The base class must not start it before the fields above are set. */
   override _begin(): void {}
+
+  override _outer(): Task<unknown> | null {
+    return this.owner;
+  }
 
   override _self(): Task<unknown> {
     return this.owner?._self() ?? (this as Task<unknown>);

@@ -469,7 +469,7 @@ export class EventLoop {
           finish?.resolve();
           return;
         }
-        if (ready.length === 0 && this._timers.bound() > this.#now) break;
+        if (ready.length === 0 && this._timers.next() > this.#now) break;
         if (this.#now - this.#sliceStart >= SLICE || this._settling) break;
       }
     } finally {

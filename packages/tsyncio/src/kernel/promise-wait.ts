@@ -4,7 +4,6 @@ import { CancelledError, isCancelled } from "../base/errors.ts";
 import { current } from "./current.ts";
 import { Suspended, type Suspension } from "./suspended.ts";
 import type { Task } from "./task.ts";
-import { MUST_CANCEL } from "./task-flags.ts";
 
 /**
  * Waits for the promise of an async body that runs as part of the task.
@@ -82,8 +81,6 @@ export class PromiseWait extends Suspended {
     if (state === "rejected" && abortedBy(task, outcome)) {
       this.#outcome = new CancelledError(task._cancelMessage(), { cause: outcome });
     }
-    // The body ended by an error of its own: that error must not be replaced by a cancellation that it never saw.
-    if (state === "rejected") task._flags &= ~MUST_CANCEL;
     // This is a microtask, so usually no turn is on the stack, and the step may follow at once, as it does in a coroutine.
     if (current.loop === null) task._loop._stepNow(task);
     else task._loop._enqueue(task);

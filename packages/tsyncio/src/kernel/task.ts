@@ -216,7 +216,6 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @internal Interrupts what is being waited for; if nothing is, leaves word for the next suspension. */
   _deliverCancel(message: string | undefined): void {
-    if (message !== undefined || this._rare !== null) this._rarely().cancelMessage = message;
     this._flags |= WAS_CANCELLED;
     let delivered = this._waiter?._interrupt(message) ?? false;
     const rare = this._rare;
@@ -224,12 +223,15 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       for (const wait of [...(rare.waits ?? [])]) delivered = wait.cancel(message) || delivered;
       rare.controller?.abort(new CancelledError(message));
     }
-    if (!delivered) this._flags |= MUST_CANCEL;
+    if (delivered) return;
+    this._flags |= MUST_CANCEL;
+    if (message !== undefined || rare !== null) this._rarely().cancelMessage = message;
   }
 
   /** The number of requests to cancel that were not taken back by `uncancel()`. **Source** `Task.cancelling`. */
   cancelling(): number {
-    return this._cancels + (this._rare?.deferred.length ?? 0);
+    const scope = this._scope();
+    return scope._cancels + (scope._rare?.deferred.length ?? 0);
   }
 
   /**
@@ -240,6 +242,14 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * **Source** asyncio/tasks.py `Task.uncancel`.
    */
   uncancel(): number {
+    for (let scope = this._scope(); ; scope = scope._outer() as Task<unknown>) {
+      scope._uncancel();
+      if (scope === (this as unknown)) return this.cancelling();
+    }
+  }
+
+  /** @internal Takes one request back, here alone: for a scope that made the request here. */
+  _uncancel(): void {
     const rare = this._rare;
     if (this._cancels > 0) this._cancels--;
     else rare?.deferred.pop();
@@ -247,7 +257,6 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       this._flags &= ~MUST_CANCEL;
       if (rare?.controller?.signal.aborted) rare.controller = null;
     }
-    return this.cancelling();
   }
 
   /**
@@ -256,9 +265,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * Made when first asked for. Its `reason` is the CancelledError.
    */
   get signal(): AbortSignal {
-    // In the body of an operation, such as `timeout`, it is aborted when that operation ends the body, too.
-    const inner = runningTask();
-    const scope = inner !== null && inner._self() === (this as unknown) ? inner : this;
+    const scope = this._scope();
     const rare = scope._rarely();
     if (rare.controller === null) {
       rare.controller = new AbortController();
@@ -344,6 +351,17 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   /** @internal The task that the user knows: itself, except for the operations that an async function awaits. */
   _self(): Task<unknown> {
     return this as Task<unknown>;
+  }
+
+  /** @internal What that is a part of; null for a task by itself. */
+  _outer(): Task<unknown> | null {
+    return null;
+  }
+
+  /** @internal In the body of an operation that this task's async function awaits, that operation; else the task itself. */
+  _scope(): Task<unknown> {
+    const inner = runningTask();
+    return inner !== null && inner._self() === (this as unknown) ? inner : (this as Task<unknown>);
   }
 
   /** @internal */
@@ -452,12 +470,14 @@ export function step(task: Task<unknown>): void {
   task._waiter = null;
   let failed = false;
   let error: unknown;
-  if ((task._flags & MUST_CANCEL) !== 0) {
+  // The end of an async body is no wait of the library's: a cancellation that is due stays so until the next one that is.
+  if ((task._flags & MUST_CANCEL) !== 0 && !(waiter instanceof PromiseWait)) {
     failed = true;
     error = cancellation(task, waiter);
   } else if (waiter?._failed()) {
     failed = true;
     error = waiter._takeError();
+    if (waiter instanceof PromiseWait && isCancelled(error)) task._flags &= ~MUST_CANCEL;
   }
 
   let frame = task._leaf;

@@ -123,9 +123,13 @@ export class Barrier implements WaitSource, LoopBound {
     this.#waiters.join(waiter);
     try {
       yield* waiter;
-    } finally {
+    } catch (error) {
+      // As asyncio's, which rests on a Condition: the next one wakes, looks, and rejoins at the end of the line.
       this.#waiters.leave(waiter);
+      this.#waiters.wakeNext();
+      throw error;
     }
+    this.#waiters.leave(waiter);
   }
 
   /** The last one out opens the barrier for the next round. */

@@ -67,7 +67,7 @@ test("asCompleted() throws the error of a job at its place, and goes on", async 
   expect(seen).toEqual(["a", "bad", "c"]);
 });
 
-test("asCompleted() takes what is done already first, without a turn", async () => {
+test("asCompleted() takes what is done already first, after two turns", async () => {
   const seen = await virtually(function* () {
     const loop = getRunningLoop();
     const done = new Future<string>();
@@ -82,7 +82,7 @@ test("asCompleted() takes what is done already first, without a turn", async () 
     return [...order, turns];
   });
 
-  expect(seen).toEqual(["done", "later", 0]);
+  expect(seen).toEqual(["done", "later", 2]);
 });
 
 test("asCompleted() resumes its consumer two turns after a job ended", async () => {

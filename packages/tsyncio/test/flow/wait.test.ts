@@ -80,7 +80,7 @@ test("wait() with FIRST_EXCEPTION waits for all, when none fails", async () => {
   expect(seen).toEqual([2, 2]);
 });
 
-test("wait() returns without suspending, when enough are done already", async () => {
+test("wait() takes two turns, when enough are done already", async () => {
   const seen = await virtually(function* () {
     const loop = getRunningLoop();
     const done = new Future<number>();
@@ -96,7 +96,7 @@ test("wait() returns without suspending, when enough are done already", async ()
     return [first.done.size, bad.done.size, all.done.size, turn(loop) - before];
   });
 
-  expect(seen).toEqual([1, 1, 2, 0]);
+  expect(seen).toEqual([1, 1, 2, 6]);
 });
 
 test("wait() resumes two turns after the last task ended", async () => {
