@@ -40,7 +40,7 @@ export { Context, ContextVar, copyContext, type Token } from "./kernel/context.t
 export { currentTask, getRunningLoop } from "./kernel/current.ts";
 export { Future, isFuture } from "./kernel/future.ts";
 export type { Handle, TimerHandle } from "./kernel/handle.ts";
-export type { Host, Location } from "./kernel/host.ts";
+export type { Guard as ProgramGuard, Host, Location, Program, Suspendable } from "./kernel/host.ts";
 export { type Awaitable, type Body, ensureFuture, type Job } from "./kernel/job.ts";
 export {
   allTasks,
@@ -54,7 +54,8 @@ export {
 export { coroutine, type Operation } from "./kernel/operation.ts";
 export type { Coroutine, Suspension } from "./kernel/suspended.ts";
 export { isCoroutine, Task, type TaskBody, type TaskOptions } from "./kernel/task.ts";
-export { Runner, type RunnerOptions, type RunOptions, run } from "./run/runner.ts";
+export { type RunnerOptions, type RunOptions, run } from "./run/run.ts";
+export { Runner } from "./run/runner.ts";
 export { Barrier } from "./sync/barrier.ts";
 export { Condition } from "./sync/condition.ts";
 export { Event } from "./sync/event.ts";

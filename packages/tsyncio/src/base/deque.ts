@@ -1,4 +1,4 @@
-/** A queue with O(1) work at both ends, in a ring that doubles when full. The ready queue and all item queues rest on it. */
+/** A queue, first in, first out, with O(1) work: a ring that doubles when full. The ready queue and the item queues rest on it. */
 export class Deque<T> {
   // INVARIANT  items are ring[head], ring[head + 1], … (modulo the size), `length` of them; the size is a power of two.
   #ring: (T | undefined)[] = new Array(16).fill(undefined);
@@ -26,30 +26,10 @@ export class Deque<T> {
     return item;
   }
 
-  /** Takes the last item; undefined when empty. */
-  pop(): T | undefined {
-    if (this.#length === 0) return undefined;
-    const index = (this.#head + --this.#length) & (this.#ring.length - 1);
-    const item = this.#ring[index];
-    this.#ring[index] = undefined;
-    return item;
-  }
-
-  clear(): void {
-    this.#ring = new Array(16).fill(undefined);
-    this.#head = 0;
-    this.#length = 0;
-  }
-
-  *[Symbol.iterator](): Generator<T, void, unknown> {
-    for (let i = 0; i < this.#length; i++) yield this.#ring[(this.#head + i) & (this.#ring.length - 1)] as T;
-  }
-
   #grow(): void {
-    const size = this.#ring.length;
-    const ring: (T | undefined)[] = new Array(size * 2).fill(undefined);
-    for (let i = 0; i < size; i++) ring[i] = this.#ring[(this.#head + i) & (size - 1)];
-    this.#ring = ring;
+    const ring = this.#ring;
+    const free = new Array<T | undefined>(ring.length).fill(undefined);
+    this.#ring = ring.slice(this.#head).concat(ring.slice(0, this.#head), free);
     this.#head = 0;
   }
 }

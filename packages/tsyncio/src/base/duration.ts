@@ -6,7 +6,7 @@ import { show } from "./errors.ts";
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const FORM = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(ms|s|m|h|d)$/i;
+const FORM = /^(.+?)(ms|s|m|h|d)$/i;
 
 /**
  * Converts a duration to milliseconds. `Infinity` stays as it is and means never; negative values stay negative.
@@ -24,21 +24,15 @@ const FORM = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(ms|s|m|h|d)$/i;
  * ```
  */
 export function milliseconds(duration: Duration, name = "duration"): number {
-  if (typeof duration === "number") {
-    if (Number.isNaN(duration)) {
-      throw new RangeError(`Expected \`${name}\` to be a number of milliseconds, got NaN; check the arithmetic that made it`);
-    }
-    return duration;
-  }
+  let value: unknown = duration;
   if (typeof duration === "string") {
-    const match = FORM.exec(duration);
-    if (match !== null) {
-      const unit = (match[2] as string).toLowerCase() as keyof typeof MILLISECONDS;
-      return Number(match[1]) * MILLISECONDS[unit];
-    }
-    throw new RangeError(`Expected \`${name}\` like "250ms", "1.5s", "2m", "1h" or "1d", got ${show(duration)}`);
+    const [, amount = "", unit = ""] = FORM.exec(duration) ?? [];
+    // An empty or blank amount would be 0.
+    value = amount.trim() === "" ? Number.NaN : Number(amount) * MILLISECONDS[unit.toLowerCase() as keyof typeof MILLISECONDS];
   }
-  throw new TypeError(`Expected \`${name}\` to be a number of milliseconds or a string such as "1.5s", got ${show(duration)}`);
+  if (typeof value === "number" && !Number.isNaN(value)) return value;
+  const text = `Expected \`${name}\` in milliseconds or like "250ms", "1.5s", "2m", "1h", "1d", got ${show(duration)}`;
+  throw typeof value === "number" ? new RangeError(text) : new TypeError(text);
 }
 
 /** As {@link milliseconds}, where undefined and null mean never (`Infinity`). */

@@ -57,15 +57,6 @@ export class Heap<T> {
     return top.value;
   }
 
-  clear(): void {
-    this.#items.length = 0;
-  }
-
-  /** All items, in no particular order. */
-  *[Symbol.iterator](): Generator<T, void, unknown> {
-    for (const item of this.#items) yield item.value;
-  }
-
   #before(a: Item<T>, b: Item<T>): boolean {
     const order = this.#compare(a.value, b.value);
     return order === 0 ? a.order < b.order : order < 0;

@@ -63,7 +63,7 @@ export const eagerTaskFactory: TaskFactory = (loop, body, options) => new Task(b
  *
  * @throws {TypeError} when it is not a subclass of Task.
  *
- * **Source** asyncio/tasks.py `create_eager_task_factory`.
+ * **Suspends** never. **Source** asyncio/tasks.py `create_eager_task_factory`.
  */
 export function createEagerTaskFactory(
   taskClass: new <T>(body: TaskBody<T>, options: TaskOptions & { readonly loop: EventLoop }) => Task<T>,

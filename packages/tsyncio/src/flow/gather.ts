@@ -1,9 +1,9 @@
 /** Running several things and collecting their results. Mirrors asyncio/tasks.py `gather`. */
 
-import { CancelledError, show } from "../base/errors.ts";
+import { CancelledError } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
 import { FAILED, Future } from "../kernel/future.ts";
-import { ensureFuture, type Job } from "../kernel/job.ts";
+import { ensureFuture, type Job, notAJob } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
 import { isCoroutine, isPromiseLike, Task } from "../kernel/task.ts";
 
@@ -20,35 +20,6 @@ type AwaitedResult<A> =
 
 type Results<J extends readonly unknown[]> = { -readonly [K in keyof J]: ResultOf<J[K]> };
 type Outcomes<J extends readonly unknown[]> = { -readonly [K in keyof J]: ResultOf<J[K]> | Error };
-
-/** The future that `gather` returns: cancelling it cancels the children, and it ends when they have. */
-class GatheringFuture<T> extends Future<T> {
-  #children: readonly Future<unknown>[] = [];
-  #cancelRequested = false;
-
-  adopt(children: readonly Future<unknown>[]): void {
-    this.#children = children;
-    this._source = {
-      describe: () => `gather of ${children.length} (${children.filter((each) => !each.done()).length} to go)`,
-      holders: () => children.filter((each) => !each.done()) as Task<unknown>[],
-    };
-  }
-
-  get cancelRequested(): boolean {
-    return this.#cancelRequested;
-  }
-
-  override cancel(message?: string): boolean {
-    if (this.done()) return false;
-    let any = false;
-    for (const child of this.#children) if (child.cancel(message)) any = true;
-    if (any) {
-      // The future itself ends when all children have: with a CancelledError, unless one of them refuses to be cancelled.
-      this.#cancelRequested = true;
-    }
-    return any;
-  }
-}
 
 /**
  * Runs jobs concurrently; its result is the tuple of their results, in the order of the jobs.
@@ -85,42 +56,36 @@ export function gather<const J extends readonly Job<unknown>[]>(...jobs: J): Fut
 export function gather(...given: unknown[]): Future<unknown> {
   const [jobs, returnExceptions] = readArguments(given);
   const loop = jobs.find((job): job is Future<unknown> => job instanceof Future)?._loop ?? runningLoop() ?? getEventLoop();
-  if (jobs.length === 0) {
-    const empty = loop.createFuture<unknown[]>();
-    empty.setResult([]);
-    return empty;
-  }
-  return new Gathering(loop, jobs, returnExceptions).outer;
+  const outer = new Gathering(loop, jobs, returnExceptions);
+  if (jobs.length === 0) outer.setResult([]);
+  return outer;
 }
 
 function readArguments(given: unknown[]): [jobs: Job<unknown>[], returnExceptions: boolean] {
-  const [first, second] = given;
-  const listed = typeof first === "object" && first !== null && !isJob(first) && Symbol.iterator in first;
-  const options = listed && given.length <= 2 ? (second as { returnExceptions?: boolean } | undefined) : undefined;
-  const jobs = listed && given.length <= 2 ? [...(first as Iterable<Job<unknown>>)] : (given as Job<unknown>[]);
-  for (const [index, job] of jobs.entries()) {
-    if (!isJob(job)) {
-      throw new TypeError(`Expected a coroutine, Future, promise or function as job ${index} of gather(), got ${show(job)}`);
-    }
-  }
-  return [jobs, options?.returnExceptions ?? false];
+  const [first, options] = given;
+  const listed = given.length <= 2 && typeof first === "object" && first !== null && !isJob(first) && Symbol.iterator in first;
+  const jobs = listed ? [...(first as Iterable<Job<unknown>>)] : (given as Job<unknown>[]);
+  for (const job of jobs) if (!isJob(job)) throw notAJob(job);
+  return [jobs, listed && (options as { returnExceptions?: boolean } | undefined)?.returnExceptions === true];
 }
 
 function isJob(value: unknown): boolean {
   return typeof value === "function" || isCoroutine(value) || isPromiseLike(value);
 }
 
-class Gathering {
-  readonly outer: GatheringFuture<unknown[]>;
+/** The future that `gather` returns: cancelling it cancels the children, and it ends when they have. */
+class Gathering extends Future<unknown[]> {
   readonly #children: Future<unknown>[] = [];
   readonly #returnExceptions: boolean;
   readonly #unique: number;
   #finished = 0;
+  #cancelRequested = false;
 
   constructor(loop: EventLoop, jobs: readonly Job<unknown>[], returnExceptions: boolean) {
+    super(loop._option);
     this.#returnExceptions = returnExceptions;
     const futures = new Map<Job<unknown>, Future<unknown>>();
-    // Eager tasks may be done by now, and one that is done counts only when the outer future exists.
+    // Eager tasks may be done by now; they count when all are there.
     const early: Future<unknown>[] = [];
     for (const job of jobs) {
       let child = futures.get(job);
@@ -133,26 +98,40 @@ class Gathering {
       this.#children.push(child);
     }
     this.#unique = futures.size;
-    this.outer = new GatheringFuture<unknown[]>(loop._option);
-    this.outer.adopt(this.#children);
     for (const child of early) this.#childDone(child);
+  }
+
+  override cancel(message?: string): boolean {
+    if (this.done()) return false;
+    // It ends when all children have: with a CancelledError, unless one of them refuses to be cancelled.
+    let any = false;
+    for (const child of this.#children) if (child.cancel(message)) any = true;
+    this.#cancelRequested ||= any;
+    return any;
+  }
+
+  override describe(): string {
+    return `gather of ${this.#children.length} (${this.holders().length} to go)`;
+  }
+
+  override holders(): Task<unknown>[] {
+    return this.#children.filter((each) => !each.done()) as Task<unknown>[];
   }
 
   #childDone(child: Future<unknown>): void {
     this.#finished++;
-    const { outer } = this;
-    if (outer.done()) {
-      // Its error came after the outer future was done; asyncio drops it, too, as one error was told already.
+    if (this.done()) {
+      // Its error came after this future was done; asyncio drops it, too, as one error was told already.
       if (!child.cancelled()) child.exception();
       return;
     }
     if (!this.#returnExceptions) {
       if (child.cancelled()) {
-        outer.setException(child._cancelledError());
+        this.setException(child._cancelledError());
         return;
       }
       if (child._state === FAILED) {
-        outer._settle(FAILED, child.exception());
+        this._settle(FAILED, child.exception());
         return;
       }
     }
@@ -161,10 +140,10 @@ class Gathering {
       if (!each.cancelled()) return each.exception() ?? each.result();
       return new CancelledError(typeof each._outcome === "string" ? each._outcome : "");
     });
-    if (outer.cancelRequested) {
+    if (this.#cancelRequested) {
       const last = this.#children.at(-1) as Future<unknown>;
       const message = last instanceof Task ? last._cancelMessage() : undefined;
-      outer.setException(last.cancelled() ? last._cancelledError() : new CancelledError(message));
-    } else outer.setResult(results);
+      this.setException(last.cancelled() ? last._cancelledError() : new CancelledError(message));
+    } else this.setResult(results);
   }
 }

@@ -1,10 +1,9 @@
 /** Waiting for time to pass. Mirrors asyncio/tasks.py `sleep`. */
 
 import { type Duration, milliseconds } from "../base/duration.ts";
-import { CancelledError } from "../base/errors.ts";
-import { done, Op, type Operation } from "../kernel/operation.ts";
-import { Suspended, type Suspension } from "../kernel/suspended.ts";
-import type { Task } from "../kernel/task.ts";
+import { Future } from "../kernel/future.ts";
+import { done, Op, type Operation, waitFor } from "../kernel/operation.ts";
+import type { Suspension } from "../kernel/suspended.ts";
 import type { TimerEntry } from "../kernel/timers.ts";
 
 /**
@@ -44,7 +43,7 @@ class Pass<T> extends Op<T> {
   override _fail(error: unknown): never {
     throw error;
   }
-  override _name(): string {
+  override describe(): string {
     return "sleep";
   }
 }
@@ -62,7 +61,7 @@ class Sleep<T> extends Op<T> {
 
   override _start(): IteratorResult<Suspension, T> {
     this.#timer = new SleepTimer(this.#delay);
-    return { done: false, value: this.#timer as never };
+    return waitFor(this.#timer);
   }
 
   override _resume(): IteratorResult<Suspension, T> {
@@ -70,90 +69,42 @@ class Sleep<T> extends Op<T> {
   }
 
   override _fail(error: unknown): never {
-    this.#timer?._release();
+    this.#timer?.cancel();
     throw error;
   }
 
-  override _name(): string {
+  override describe(): string {
     return "sleep";
   }
 }
 
-const NEW = 0;
-const SLEEPING = 1;
-const DUE = 2;
-const INTERRUPTED = 3;
-
 /**
- * What a sleeping task waits for: timer entry and wait in one object, since there may be a million of them.
+ * What a sleeping task waits for: its future is its own timer, since there may be a million of them.
  *
  * As in asyncio, the timer's own turn only makes the task ready; the task goes on in the turn after.
  */
-class SleepTimer extends Suspended implements TimerEntry {
+class SleepTimer extends Future<void> implements TimerEntry {
   _scheduled = false;
   readonly #delay: number;
-  #state = NEW;
-  #task: Task<unknown> | null = null;
-  #message: string | undefined;
 
   constructor(delay: number) {
     super();
     this.#delay = delay;
-  }
-
-  override _isArmed(): boolean {
-    return this.#state === NEW;
-  }
-
-  override _park(task: Task<unknown>): null {
-    this.#state = SLEEPING;
-    this.#task = task;
-    if (this.#delay === Number.POSITIVE_INFINITY) return null;
+    if (delay === Number.POSITIVE_INFINITY) return;
     this._scheduled = true;
-    task._loop._schedule(task._loop.time() + this.#delay, this);
-    return null;
+    this._loop._schedule(this._loop.time() + delay, this);
   }
 
   _run(): void {
-    if (this.#state !== SLEEPING) return;
-    this.#state = DUE;
-    this.#wake();
+    if (!this.done()) this.setResult();
   }
 
-  cancelled(): boolean {
-    return this.#state === INTERRUPTED;
-  }
-
-  override _failed(): boolean {
-    return this.#state === INTERRUPTED;
-  }
-
-  override _takeError(): unknown {
-    return new CancelledError(this.#message);
-  }
-
-  override _interrupt(message: string | undefined): boolean {
-    if (this.#state !== SLEEPING) return false;
-    this.#message = message;
-    this._release();
-    this.#wake();
-    return true;
-  }
-
-  /** Takes the timer back. */
-  _release(): void {
-    if (this.#state !== SLEEPING) return;
-    this.#state = INTERRUPTED;
-    if (this._scheduled) this.#task?._loop._timers.noteCancelled();
+  override cancel(message?: string): boolean {
+    if (this._scheduled && !this.done()) this._loop._timers.noteCancelled();
+    return super.cancel(message);
   }
 
   override describe(): string {
     return this.#delay === Number.POSITIVE_INFINITY ? "sleep forever" : `sleep of ${this.#delay} ms`;
-  }
-
-  #wake(): void {
-    const task = this.#task as Task<unknown>;
-    this.#task = null;
-    task._loop._enqueue(task);
   }
 }

@@ -1,6 +1,6 @@
 /** Tasks that live and die together. Mirrors asyncio/taskgroups.py. */
 
-import { ExceptionGroup, isCancelled, KeyboardInterrupt, RuntimeError } from "../base/errors.ts";
+import { ExceptionGroup, isCancelled, RuntimeError } from "../base/errors.ts";
 import { current } from "../kernel/current.ts";
 import { FAILED, type Future } from "../kernel/future.ts";
 import { asTaskBody, type Body, callBody, checkBody, type Job } from "../kernel/job.ts";
@@ -26,7 +26,6 @@ export class TaskGroup {
   #cancelled = false;
   readonly #tasks = new Set<Task<unknown>>();
   #errors: unknown[] = [];
-  #interrupt: KeyboardInterrupt | null = null;
   #allDone: Future<void> | null = null;
 
   /**
@@ -48,7 +47,7 @@ export class TaskGroup {
     if (reason !== null) {
       // The coroutine will never run: closed, it is not reported as forgotten.
       if (typeof job === "object" && isCoroutine(job)) job.return(undefined as T);
-      throw new RuntimeError(`Cannot create a task in ${this}: the group ${reason}`, "GROUP_CLOSED");
+      throw new RuntimeError(`Cannot create a task in ${this}: it ${reason}`, "GROUP_CLOSED");
     }
     const task = (this.#parent as Task<unknown>)._loop.createTask(asTaskBody(job), options);
     this.#tasks.add(task as Task<unknown>);
@@ -64,7 +63,7 @@ export class TaskGroup {
    * **Suspends** never. **Source** `TaskGroup.cancel` (3.15).
    */
   cancel(): void {
-    if (!this.#entered) throw new RuntimeError(`Cannot cancel ${this}: the group has not been entered`);
+    if (!this.#entered) throw new RuntimeError(`Cannot cancel ${this}: it has not been entered`);
     if (this.#cancelled || (this.#exiting && this.#tasks.size === 0)) return;
     this.#cancelled = true;
     if (!this.#aborting) this.#abort();
@@ -86,7 +85,6 @@ export class TaskGroup {
   *_exit(failure: { error: unknown } | null): Coroutine<void> {
     const parent = this.#parent as Task<unknown>;
     this.#exiting = true;
-    if (failure !== null && failure.error instanceof KeyboardInterrupt) this.#interrupt ??= failure.error;
     let cancellation = failure !== null && isCancelled(failure.error) ? failure : null;
     if (failure !== null && !this.#aborting) this.#abort();
 
@@ -119,7 +117,6 @@ export class TaskGroup {
 
     const errors = this.#errors;
     this.#errors = [];
-    if (this.#interrupt !== null) throw this.#interrupt;
     // The cancellation was our own, to get the parent out of the body; with nobody else's left, it ends here.
     if (this.#parentCancelRequested) {
       parent._uncancel();
@@ -147,33 +144,19 @@ export class TaskGroup {
     this.#tasks.delete(task);
     if (this.#allDone !== null && this.#tasks.size === 0 && !this.#allDone.done()) this.#allDone.setResult();
     if (task.cancelled() || task._state !== FAILED) return;
-    const error = task.exception();
-    this.#errors.push(error);
-    if (error instanceof KeyboardInterrupt) this.#interrupt ??= error;
-    const parent = this.#parent as Task<unknown>;
-    if (parent.done()) {
-      // Not reachable as long as the parent awaits _exit(); said rather than lost.
-      parent._loop.callExceptionHandler({
-        message: `${task} has errored out but its parent task ${parent} is already completed`,
-        exception: error,
-        task,
-      });
-      return;
-    }
+    this.#errors.push(task.exception());
     if (!this.#aborting && !this.#parentCancelRequested) {
       // The parent is in the body or in _exit(). Were it only marked, it would go on until the body's end:
       //   taskGroup(function* (g) { g.createTask(fails); yield* sleep("1h"); })
       this.#abort();
       this.#parentCancelRequested = true;
-      parent._cancelFrom(this.#level);
+      (this.#parent as Task<unknown>)._cancelFrom(this.#level);
     }
   }
 
   toString(): string {
-    const tasks = this.#tasks.size > 0 ? ` tasks=${this.#tasks.size}` : "";
-    const errors = this.#errors.length > 0 ? ` errors=${this.#errors.length}` : "";
     const state = this.#aborting ? " cancelling" : this.#entered ? " entered" : "";
-    return `<TaskGroup${tasks}${errors}${state}>`;
+    return `<TaskGroup tasks=${this.#tasks.size}${state}>`;
   }
 }
 

@@ -1,15 +1,19 @@
 /** The host for Node, Bun and Deno. Imports nothing: what is needed of Node is reached through `process.getBuiltinModule`. */
 
-import type { Ambient, AsyncLocal, Host } from "../kernel/host.ts";
+import { debugTools } from "../inspect/debug-tools.ts";
+import type { DebugTools } from "../kernel/debug-tools.ts";
+import type { Ambient, AsyncLocal, Guard, Host, Location, Program, Suspendable } from "../kernel/host.ts";
+import { type Process, ProgramGuard } from "./guard.ts";
 import { locate } from "./locate.ts";
 import { WebHost } from "./web.ts";
 
 type AsyncHooks = typeof import("node:async_hooks");
 
-class NodeHost extends WebHost implements Host {
+class NodeHost extends WebHost implements Host, Process {
   #asyncHooks: AsyncHooks | null | undefined;
 
   override readonly debug: boolean = process.env["TSYNCIO_DEBUG"] === "1";
+  override readonly debugTools: DebugTools = debugTools;
 
   override wakeSoon(callback: () => void): void {
     setImmediate(callback);
@@ -29,14 +33,14 @@ class NodeHost extends WebHost implements Host {
     return () => process.off("beforeExit", callback);
   }
 
-  override onSignal(signal: string, callback: () => void): (() => void) | undefined {
+  onSignal(signal: string, callback: () => void): (() => void) | undefined {
     // The user's own handler comes first, as in asyncio; and workers have no signals.
     if (process.listenerCount(signal) > 0 || !isMainThread()) return undefined;
     process.on(signal, callback);
     return () => process.off(signal, callback);
   }
 
-  override interrupted(error: Error, signal: string): void {
+  interrupted(error: Error, signal: string): void {
     const number = process.getBuiltinModule?.("node:os")?.constants.signals[signal as NodeJS.Signals] ?? 2;
     process.once("uncaughtExceptionMonitor", (uncaught) => {
       if (uncaught !== error) return;
@@ -55,8 +59,13 @@ class NodeHost extends WebHost implements Host {
     return hooks === null ? null : new hooks.AsyncLocalStorage<T>();
   }
 
-  override locate(generators: readonly object[]): ReturnType<Host["locate"]> {
-    return locate(generators);
+  override guard(program: Program): Guard {
+    return new ProgramGuard(program, this, this);
+  }
+
+  override locate(frames: readonly Suspendable[]): Location[] {
+    const places = locate(frames.map((frame) => frame._generator));
+    return frames.map((frame, i) => places[i] ?? { functionName: frame.describe() });
   }
 
   #hooks(): AsyncHooks | null {

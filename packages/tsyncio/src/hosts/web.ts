@@ -1,12 +1,14 @@
 /** The host for browsers: message channels for turns, timers for time. */
 
-import type { Ambient, AsyncLocal, Host } from "../kernel/host.ts";
+import type { DebugTools } from "../kernel/debug-tools.ts";
+import type { Ambient, AsyncLocal, Guard, Host, Location, Program, Suspendable } from "../kernel/host.ts";
 
 /** setTimeout takes no more; the loop asks again when it is called early. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 export class WebHost implements Host {
   readonly debug: boolean = false;
+  readonly debugTools: DebugTools | null = null;
   readonly #soon: (() => void)[] = [];
   #channel: InstanceType<typeof MessageChannel> | undefined;
 
@@ -50,11 +52,10 @@ export class WebHost implements Host {
     return () => {};
   }
 
-  onSignal(_signal: string, _callback: () => void): (() => void) | undefined {
-    return undefined;
+  /** Nor does a page get signals. */
+  guard(_program: Program): Guard {
+    return { explain: (error) => error, release() {} };
   }
-
-  interrupted(_error: Error, _signal: string): void {}
 
   captureAmbient(): Ambient | null {
     return null;
@@ -64,8 +65,8 @@ export class WebHost implements Host {
     return null;
   }
 
-  locate(generators: readonly object[]): ReturnType<Host["locate"]> {
-    return generators.map(() => undefined);
+  locate(frames: readonly Suspendable[]): Location[] {
+    return frames.map((frame) => ({ functionName: frame.describe() }));
   }
 }
 

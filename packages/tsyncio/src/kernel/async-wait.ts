@@ -1,6 +1,5 @@
 /** A library operation that an async function awaits: driven like a task, but its steps count for the function's task. */
 
-import { show } from "../base/errors.ts";
 import { CANCELLED, FINISHED } from "./future.ts";
 import type { EventLoop } from "./loop.ts";
 import type { Coroutine } from "./suspended.ts";
@@ -22,7 +21,11 @@ export class AsyncWait<T> extends Task<T> {
   declare reject: (error: unknown) => void;
 
   constructor(loop: EventLoop, operation: Coroutine<T>, owner: Task<unknown> | null) {
-    super(operation, { name: owner === null ? `await ${nameOf(operation)}` : owner.name, loop });
+    super(
+      operation,
+      { name: owner === null ? `await ${(operation as { describe?(): string }).describe?.() ?? "coroutine"}` : owner.name },
+      loop,
+    );
     (this as { owner: Task<unknown> | null }).owner = owner;
     (this as { promise: Promise<T> }).promise = new Promise<T>((resolve, reject) => {
       this.resolve = resolve;
@@ -93,9 +96,4 @@ export class AsyncWait<T> extends Task<T> {
     // The function goes on in a microtask, which must get its turn before the loop's next entry.
     this._loop._settling = true;
   }
-}
-
-function nameOf(operation: unknown): string {
-  const described = operation as { _name?: unknown; describe?(): string };
-  return typeof described._name === "function" ? String(described._name()) : (described.describe?.() ?? show(operation));
 }

@@ -3,6 +3,7 @@
 import { host } from "#host";
 import { RuntimeError } from "../base/errors.ts";
 import type { ContextSlot } from "./context.ts";
+import type { DebugTools } from "./debug-tools.ts";
 import type { AsyncLocal } from "./host.ts";
 import type { EventLoop } from "./loop.ts";
 import type { Probe } from "./probe.ts";
@@ -19,6 +20,8 @@ export interface Current {
   defaultLoop: EventLoop | null;
   /** Some loop is in debug mode: coroutines note where they were made. */
   debug: boolean;
+  /** What debug mode reports with, if it is there. */
+  debugTools: DebugTools | null;
   /** Who watches; null when nobody does. */
   probe: Probe | null;
   /** Finds the task of an async function after an `await`; made with the first such task, as it slows every `await` on Node < 24. */
@@ -31,6 +34,7 @@ export const current: Current = {
   context: null,
   defaultLoop: null,
   debug: host.debug,
+  debugTools: host.debugTools,
   probe: null,
   asyncTask: null,
 };
@@ -40,9 +44,7 @@ const COPIES = Symbol.for("tsyncio.copies");
 const shared = globalThis as { [COPIES]?: number };
 shared[COPIES] = (shared[COPIES] ?? 0) + 1;
 if (shared[COPIES] === 2) {
-  host.report(
-    "tsyncio is loaded twice in this process: tasks of one copy are unknown to the other. Make all packages use one version (npm ls tsyncio).",
-  );
+  host.report("tsyncio is loaded twice; tasks of one copy are unknown to the other (npm ls tsyncio)");
 }
 
 /** The task whose async function runs now, after an `await`; it may have ended, if the function left something behind. */
@@ -79,7 +81,7 @@ export function runningLoop(): EventLoop | null {
 export function getRunningLoop(): EventLoop {
   const loop = runningLoop();
   if (loop === null) {
-    throw new RuntimeError("no running event loop: call it inside run(), or use getEventLoop()", "NO_RUNNING_LOOP");
+    throw new RuntimeError("no running event loop; use run() or getEventLoop()", "NO_RUNNING_LOOP");
   }
   return loop;
 }

@@ -59,8 +59,8 @@ export class Failures {
     this.#loop.callExceptionHandler({
       message: failure.message,
       exception: failure.exception,
-      ...(future !== undefined && { future }),
-      ...(failure.site !== undefined && { origin: failure.site }),
+      future,
+      origin: failure.site,
     });
   }
 

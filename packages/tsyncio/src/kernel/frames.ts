@@ -14,7 +14,7 @@ export interface Frame {
   /** Called by the task when the generator ended, before it resumes the caller, who then reads it by `next()`. */
   _complete(result: IteratorResult<unknown, unknown>): void;
   _abort(error: unknown): void;
-  _name(): string;
+  describe(): string;
 }
 
 /** The chain that the suspension under way is leaving behind. No user code runs between its frames' returns. */

@@ -1,12 +1,11 @@
 /** A result that is not there yet. Mirrors asyncio/futures.py `Future`. */
 
-import { CancelledError, InvalidStateError, RuntimeError, show } from "../base/errors.ts";
-import { Context, type ContextSlot, captureContext } from "./context.ts";
+import { CancelledError, InvalidStateError, RuntimeError, show, unexpected } from "../base/errors.ts";
+import { Context, captureContext } from "./context.ts";
 import { current, getRunningLoop } from "./current.ts";
-import type { Runnable } from "./handle.ts";
+import { Handle } from "./handle.ts";
 import type { EventLoop } from "./loop.ts";
-import { noteOrigin, originOf } from "./origin.ts";
-import { Suspended, type Suspension, type WaitSource } from "./suspended.ts";
+import type { Suspension, WaitSource } from "./suspended.ts";
 import type { Task } from "./task.ts";
 import { ARMED, RETRIEVED, UNRETRIEVED } from "./task-flags.ts";
 
@@ -17,36 +16,7 @@ export const FAILED = 2;
 export const CANCELLED = 3;
 
 /** What stands in a future's list: a task that waits, or a callback. Both go into the ready queue as they are. */
-type Waiting = Task<unknown> | DoneCallback;
-
-/** A callback added by `addDoneCallback`. */
-class DoneCallback implements Runnable {
-  readonly future: Future<unknown>;
-  readonly callback: (future: never) => unknown;
-  readonly context: ContextSlot;
-
-  constructor(future: Future<unknown>, callback: (future: never) => unknown, context: ContextSlot) {
-    this.future = future;
-    this.callback = callback;
-    this.context = context;
-  }
-
-  _run(): void {
-    current.context = this.context;
-    try {
-      this.callback(this.future as never);
-    } catch (error) {
-      const name = this.callback.name || "anonymous";
-      this.future._loop.callExceptionHandler({
-        message: `Exception in callback ${name}()`,
-        exception: error,
-        future: this.future,
-      });
-    } finally {
-      current.context = null;
-    }
-  }
-}
+type Waiting = Task<unknown> | Handle;
 
 /**
  * A result that is not there yet; whoever awaits it goes on when it is.
@@ -65,7 +35,7 @@ class DoneCallback implements Runnable {
  * yield* answer; // => 42
  * ```
  */
-export class Future<T> extends Suspended implements PromiseLike<T> {
+export class Future<T> implements PromiseLike<T> {
   /** @internal */
   declare readonly _loop: EventLoop;
   /** @internal */
@@ -81,14 +51,13 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
 
   /** @param options - `loop`: the one that it belongs to; the running one by default. */
   constructor(options?: { readonly loop?: EventLoop | undefined }) {
-    super();
     this._loop = options?.loop ?? getRunningLoop();
     this._state = PENDING;
     this._outcome = undefined;
     this._waiting = null;
     this._flags = 0;
     this._source = null;
-    if (this._loop._debug) noteOrigin(this);
+    if (this._loop._debug) current.debugTools?.noteOrigin(this);
   }
 
   /** Tells whether it has a result, an error, or is cancelled. */
@@ -122,7 +91,7 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
       case CANCELLED:
         throw this._cancelledError();
       default:
-        throw new InvalidStateError(`Cannot take the result of ${this}: it is not done; await it first`);
+        throw notDone(this);
     }
   }
 
@@ -141,7 +110,7 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
       case CANCELLED:
         throw this._cancelledError();
       default:
-        throw new InvalidStateError(`Cannot take the exception of ${this}: it is not done; await it first`);
+        throw notDone(this);
     }
   }
 
@@ -161,7 +130,7 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
     let value = error;
     if (typeof error === "function" && error.prototype instanceof Error) value = new (error as new () => Error)();
     if (typeof value !== "object" || value === null) {
-      throw new TypeError(`Expected \`error\` to be an Error, got ${show(error)}; wrap it: new Error("…", { cause })`);
+      throw unexpected("`error` to be an Error", error, "wrap it: new Error(text, { cause })");
     }
     this._settle(FAILED, value);
   }
@@ -187,12 +156,12 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
    */
   addDoneCallback(callback: (future: this) => unknown, options?: { readonly context?: Context }): void {
     if (typeof callback !== "function") {
-      throw new TypeError(`Expected \`callback\` to be a function, got ${show(callback)}`);
+      throw unexpected("`callback` to be a function", callback);
     }
     if (options?.context !== undefined && !(options.context instanceof Context)) {
-      throw new TypeError(`Expected \`context\` to be a Context, got ${show(options.context)}; copyContext() makes one`);
+      throw unexpected("`context` to be a Context", options.context, "copyContext() makes one");
     }
-    const entry = new DoneCallback(this as Future<unknown>, callback as never, options?.context ?? captureContext());
+    const entry = new Handle(this._loop, callback as never, [this], options?.context ?? captureContext());
     if (this._state === PENDING) this._addWaiting(entry);
     else this._loop._enqueue(entry);
   }
@@ -200,8 +169,8 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
   /** Takes back all uses of a callback; returns how many there were. */
   removeDoneCallback(callback: (future: this) => unknown): number {
     const before = this._waitingList();
-    const kept = before.filter((each) => !(each instanceof DoneCallback && each.callback === (callback as unknown)));
-    this._waiting = kept.length === 0 ? null : kept.length === 1 ? (kept[0] as Waiting) : kept;
+    const kept = before.filter((each) => !(each instanceof Handle && each._callback === (callback as unknown)));
+    this._waiting = kept.length === 0 ? null : kept;
     return before.length - kept.length;
   }
 
@@ -243,20 +212,15 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
     return { done: true, value };
   }
 
-  /** @internal */
-  override _isArmed(): boolean {
-    return (this._flags & ARMED) !== 0;
-  }
-
-  /** @internal */
-  override _park(task: Task<unknown>): Error | null {
+  /** @internal Takes in a task that has yielded it. Returns an error to throw into the task instead, or null. */
+  _park(task: Task<unknown>): Error | null {
     this._flags &= ~ARMED;
     if ((this as unknown) === task) {
       return new RuntimeError(`Cannot await ${this} in itself: it would never end`, "AWAITS_ITSELF");
     }
     if (this._loop !== task._loop) {
       return new RuntimeError(
-        `Cannot await ${this} in ${task}: it belongs to another event loop; use runCoroutineThreadsafe() to reach across`,
+        `Cannot await ${this} in ${task}: it belongs to another event loop; use runCoroutineThreadsafe()`,
         "OTHER_LOOP",
       );
     }
@@ -264,28 +228,30 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
     return null;
   }
 
-  /** @internal */
-  override _failed(): boolean {
-    return this._state === FAILED || this._state === CANCELLED;
+  /** @internal Whether a task that waited for it goes on with an error. */
+  _failed(): boolean {
+    return this._state > FINISHED;
   }
 
-  /** @internal */
-  override _takeError(): unknown {
+  /** @internal The error that such a task goes on with. */
+  _takeError(): unknown {
     if (this._state === CANCELLED) return this._cancelledError();
     this._retrieved();
     return this._outcome;
   }
 
-  /** @internal */
-  override _interrupt(message: string | undefined): boolean {
+  /** @internal Cancels it for a task that waits; false when it has ended already or cannot be cancelled. */
+  _interrupt(message: string | undefined): boolean {
     return this.cancel(message);
   }
 
-  override describe(): string {
+  /** What is waited for, in words: `Lock 'db' held by Task-2`. */
+  describe(): string {
     return this._source === null ? "Future" : this._source.describe();
   }
 
-  override holders(): Iterable<Task<unknown>> {
+  /** The tasks that must act before it is done, as far as known. */
+  holders(): Iterable<Task<unknown>> {
     return this._source?.holders?.() ?? [];
   }
 
@@ -298,7 +264,7 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
 
   /** @internal */
   _waitingList(): Waiting[] {
-    return this._waiting === null ? [] : Array.isArray(this._waiting) ? this._waiting : [this._waiting];
+    return [this._waiting ?? []].flat();
   }
 
   /** @internal Ends it, whatever the class; all ways to end go through here. */
@@ -310,7 +276,7 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
     if (Array.isArray(waiting)) for (const each of waiting) this._loop._enqueue(each);
     else if (waiting !== null) this._loop._enqueue(waiting);
     // PERF  a task that waits will look at the error in its turn; only where none waits must the loss of the error be watched for.
-    if (state === FAILED && !awaited(waiting)) this._loop._failures.note(this as Future<unknown>);
+    if (state === FAILED && [waiting ?? []].flat().every((each) => each instanceof Handle)) this._loop._failures.note(this);
   }
 
   /** @internal Notes that somebody has seen the error, so that it is not reported as lost. */
@@ -331,7 +297,7 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
 
   /** @internal Where it was made, if the loop was in debug mode. */
   _origin(): string | undefined {
-    return originOf(this);
+    return current.debugTools?.originOf(this);
   }
 
   /** @internal */
@@ -348,7 +314,7 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
     }
   }
 
-  override toString(): string {
+  toString(): string {
     return `<Future ${this._stateText()}>`;
   }
 
@@ -357,9 +323,8 @@ export class Future<T> extends Suspended implements PromiseLike<T> {
   }
 }
 
-function awaited(waiting: Waiting | Waiting[] | null): boolean {
-  if (Array.isArray(waiting)) return waiting.some((each) => !(each instanceof DoneCallback));
-  return waiting !== null && !(waiting instanceof DoneCallback);
+function notDone(future: Future<never> | Future<unknown>): InvalidStateError {
+  return new InvalidStateError(`Cannot take the outcome of ${future}: it is not done; await it first`);
 }
 
 function alreadyDone(future: Future<never> | Future<unknown>, action: string): InvalidStateError {

@@ -15,41 +15,45 @@ export interface Runnable {
 export class Handle implements Runnable {
   /** @internal */
   readonly _loop: EventLoop;
-  #callback: ((...args: never[]) => unknown) | null;
+  /** @internal Null once cancelled. */
+  _callback: ((...args: never[]) => unknown) | null;
   #args: readonly unknown[];
   readonly #context: ContextSlot;
-  readonly #name: string;
 
   /** @internal */
-  constructor(loop: EventLoop, callback: (...args: never[]) => unknown, args: readonly unknown[]) {
+  constructor(
+    loop: EventLoop,
+    callback: (...args: never[]) => unknown,
+    args: readonly unknown[],
+    context: ContextSlot = captureContext(),
+  ) {
     this._loop = loop;
-    this.#callback = callback;
+    this._callback = callback;
     this.#args = args;
-    this.#context = captureContext();
-    this.#name = callback.name || "anonymous";
+    this.#context = context;
   }
 
   /** Takes the callback back, if it has not run; then it never will. */
   cancel(): void {
     // What was captured can be collected, even while the entry waits in a queue.
-    this.#callback = null;
+    this._callback = null;
     this.#args = [];
   }
 
   cancelled(): boolean {
-    return this.#callback === null;
+    return this._callback === null;
   }
 
   /** @internal */
   _run(): void {
-    const callback = this.#callback;
+    const callback = this._callback;
     if (callback === null) return;
     current.context = this.#context;
     try {
       callback(...(this.#args as never[]));
     } catch (error) {
       this._loop.callExceptionHandler({
-        message: `Exception in callback ${this.#name}()`,
+        message: `Exception in callback ${callback.name || "anonymous"}()`,
         exception: error,
         handle: this,
       });
@@ -59,7 +63,7 @@ export class Handle implements Runnable {
   }
 
   toString(): string {
-    return this.cancelled() ? `<Handle ${this.#name}() cancelled>` : `<Handle ${this.#name}()>`;
+    return `<Handle ${this._callback === null ? "cancelled" : `${this._callback.name || "anonymous"}()`}>`;
   }
 }
 
@@ -83,9 +87,5 @@ export class TimerHandle extends Handle implements TimerEntry {
   override cancel(): void {
     if (this._scheduled && !this.cancelled()) this._loop._timers.noteCancelled();
     super.cancel();
-  }
-
-  override toString(): string {
-    return `<TimerHandle${this.cancelled() ? " cancelled" : ""} when=${this.#when}>`;
   }
 }

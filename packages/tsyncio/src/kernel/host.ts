@@ -1,5 +1,11 @@
+/** The platform as the kernel sees it: the only door for time, order, chance and output. */
+
+import type { DebugTools } from "./debug-tools.ts";
+import type { EventLoop } from "./loop.ts";
+import type { Task } from "./task.ts";
+
 /**
- * The platform as the kernel sees it: the only door for time, order, chance and output.
+ * What the kernel needs of its platform.
  *
  * Implementations: `hosts/node.ts` (Node, Bun, Deno) and `hosts/web.ts` (browsers), chosen by the `#host` import condition;
  * the testing kit brings a virtual one.
@@ -21,18 +27,38 @@ export interface Host {
   report(message: string): void;
   /** Calls back when the platform has nothing left to wait for while a program is unfinished; returns how to stop watching. */
   onIdle(callback: () => void): () => void;
-  /** Watches a signal of the process; undefined where there are none or the user handles it. Returns how to stop watching. */
-  onSignal(signal: string, callback: () => void): (() => void) | undefined;
-  /** Told of the error that a signal ends the run with: if nobody handles it, the process ends with the signal's exit code. */
-  interrupted(error: Error, signal: string): void;
+  /** Watches over a program while it runs. */
+  guard(program: Program): Guard;
   /** Remembers the platform's ambient state (AsyncLocalStorage) and gives a function that runs others in it; null where there is none. */
   captureAmbient(): Ambient | null;
   /** Makes a variable that follows async functions across `await`; null where the platform has none. */
   createAsyncLocal<T>(): AsyncLocal<T> | null;
   /** Whether debug mode is asked for by the environment. */
   readonly debug: boolean;
-  /** Says where each suspended generator stands in the source; undefined where the platform cannot tell. */
-  locate(generators: readonly object[]): (Location | undefined)[];
+  /** What debug mode reports with; null where a page has to bring it. */
+  readonly debugTools: DebugTools | null;
+  /** Says where suspended frames stand, as far as the platform can tell. */
+  locate(frames: readonly Suspendable[]): Location[];
+}
+
+/** A program that runs, as its guard sees it. */
+export interface Program {
+  readonly loop: EventLoop;
+  readonly task: Task<unknown>;
+  /** The signals that end it. */
+  readonly signals: readonly string[];
+}
+
+export interface Guard {
+  /** The error to end the program with, given what its main task ended with. */
+  explain(error: unknown): unknown;
+  release(): void;
+}
+
+/** A suspended call: its generator, and what it is called. */
+export interface Suspendable {
+  readonly _generator: object;
+  describe(): string;
 }
 
 /** Runs a function in a remembered ambient state. */

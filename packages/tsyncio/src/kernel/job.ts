@@ -1,6 +1,6 @@
 /** What can be awaited, and how anything that can be is made a Future. */
 
-import { isCancelled, RuntimeError, show } from "../base/errors.ts";
+import { falsyError, isCancelled, unexpected } from "../base/errors.ts";
 import { current, runningLoop } from "./current.ts";
 import { FAILED, Future } from "./future.ts";
 import { type EventLoop, getEventLoop } from "./loop.ts";
@@ -41,7 +41,7 @@ export function ensureFuture<T>(job: Job<T>, options?: { readonly loop?: EventLo
   // An operation is a coroutine and a promise of sorts; driving it is the shorter way.
   if (typeof job === "function" || isCoroutine(job)) return loop.createTask(job as TaskBody<T>);
   if (isPromiseLike(job)) return fromPromise(job as PromiseLike<T>, loop);
-  throw new TypeError(`Expected a coroutine, a Future, a promise or a function that returns one, got ${show(job)}`);
+  throw notAJob(job);
 }
 
 const promised = { describe: () => "a promise" };
@@ -56,18 +56,15 @@ function fromPromise<T>(promise: PromiseLike<T>, loop: EventLoop): Future<T> {
     (error: unknown) => {
       if (future.done()) return;
       if (isCancelled(error)) future.cancel(error.message === "" ? undefined : error.message);
-      else future._settle(FAILED, error ? error : falsyRejection(error));
+      else future._settle(FAILED, error ? error : falsyError("A promise", error));
     },
   );
   return future;
 }
 
-function falsyRejection(error: unknown): RuntimeError {
-  return new RuntimeError(
-    `A promise was rejected with ${show(error)}, which cannot be told from no error; reject with an Error instead`,
-    "FALSY_ERROR",
-    { cause: error },
-  );
+/** The error for what cannot be awaited. */
+export function notAJob(found: unknown): TypeError {
+  return unexpected("a coroutine, a Future, a promise or a function that makes one", found);
 }
 
 /** Makes a task of any job: of a Future or a promise, one that awaits it. */
@@ -75,9 +72,7 @@ export function asTaskBody<T>(job: Job<T>): TaskBody<T> {
   if (typeof job === "function") return job as TaskBody<T>;
   if (!(job instanceof Future) && isCoroutine(job)) return job as Coroutine<T>;
   if (isPromiseLike(job)) return awaiting(job as PromiseLike<T> | Future<T>);
-  throw new TypeError(
-    `Expected a coroutine, a Future, a promise or a function that returns one, got ${show(job)}; call a function* to make a coroutine`,
-  );
+  throw notAJob(job);
 }
 
 function* awaiting<T>(job: PromiseLike<T> | Future<T>): Coroutine<T> {
@@ -89,13 +84,16 @@ export function* callBody<A extends unknown[], T>(body: Body<A, T>, ...args: A):
   const task = current.task as Task<unknown>;
   const made = isGeneratorFunction(body) ? body(...args) : asAsyncFunctionOf(task, () => body(...args));
   if (made instanceof Future || isCoroutine(made)) return (yield* made) as T;
-  if (isPromiseLike(made)) return (yield* new PromiseWait(made)) as T;
+  if (isPromiseLike(made)) return (yield* new PromiseWait(made, task._loop)) as T;
   return made as T;
 }
 
 /** Refuses what is not a function, with the remedy for the usual mistake. */
 export function checkBody(body: unknown, name: string): void {
   if (typeof body === "function") return;
-  const hint = isCoroutine(body) || isPromiseLike(body) ? "; pass the function itself, do not call it" : "";
-  throw new TypeError(`Expected the body of ${name}() to be a function* or an async function, got ${show(body)}${hint}`);
+  throw unexpected(
+    `the body of ${name}() to be a function* or an async function`,
+    body,
+    "pass the function itself, do not call it",
+  );
 }

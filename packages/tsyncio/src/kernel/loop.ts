@@ -8,7 +8,7 @@
 import { host as platform } from "#host";
 import { Deque } from "../base/deque.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
-import { RuntimeError, show } from "../base/errors.ts";
+import { RuntimeError, show, unexpected } from "../base/errors.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import { AsyncWait } from "./async-wait.ts";
 import { current, runningLoop, runningTask } from "./current.ts";
@@ -16,20 +16,19 @@ import { Failures } from "./failures.ts";
 import { Future } from "./future.ts";
 import { Handle, type Runnable, TimerHandle } from "./handle.ts";
 import type { Ambient, Host } from "./host.ts";
-import { reportUnstarted } from "./never-awaited.ts";
 import type { Coroutine } from "./suspended.ts";
-import { isCoroutine, isPromiseLike, settings, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
+import { isCoroutine, isPromiseLike, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
 import { Timers } from "./timers.ts";
 
 /** What the loop tells its exception handler. */
 export interface ExceptionContext {
   readonly message: string;
   readonly exception?: unknown;
-  readonly future?: Future<unknown>;
+  readonly future?: Future<unknown> | undefined;
   readonly task?: Task<unknown>;
   readonly handle?: Handle;
   /** In debug mode, where the future or task was made. */
-  readonly origin?: string;
+  readonly origin?: string | undefined;
   readonly [detail: string]: unknown;
 }
 
@@ -72,7 +71,7 @@ export class EventLoop {
   /** Steps and callbacks that take longer, in milliseconds, are reported in debug mode. */
   slowCallbackDuration = 100;
 
-  readonly #ready = new Deque<Runnable>();
+  #ready = new Deque<Runnable>();
   #running = false;
   #stopping = false;
   #closed = false;
@@ -134,11 +133,9 @@ export class EventLoop {
   /** As {@link callLater}, at an absolute loop time in milliseconds. */
   callAt<A extends unknown[]>(when: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     this.#check(callback, "callAt");
-    if (typeof when !== "number" || Number.isNaN(when)) {
-      throw new RangeError(`Expected \`when\` to be a loop time in milliseconds, got ${show(when)}`);
-    }
-    const handle = new TimerHandle(this, when, callback as never, args);
-    this._schedule(when, handle);
+    const at = milliseconds(when, "when");
+    const handle = new TimerHandle(this, at, callback as never, args);
+    this._schedule(at, handle);
     return handle;
   }
 
@@ -162,16 +159,15 @@ export class EventLoop {
    */
   createTask<T>(body: TaskBody<T>, options: TaskOptions = {}): Task<T> {
     this._checkOpen();
-    if (typeof body !== "function" && !isCoroutine(body)) throw notABody(body);
+    if (typeof body !== "function" && !isCoroutine(body))
+      throw unexpected("a coroutine or a function that makes one", body, "wrap a promise by ensureFuture(promise)");
     if (this.#taskFactory !== null) return this.#taskFactory(this, body, options);
-    return new Task<T>(body, settings(options, this));
+    return new Task<T>(body, options, this);
   }
 
   /** Sets what makes this loop's tasks; null for the default. **Source** `loop.set_task_factory`. */
   setTaskFactory(factory: TaskFactory | null): void {
-    if (factory !== null && typeof factory !== "function") {
-      throw new TypeError(`Expected \`factory\` to be a function or null, got ${show(factory)}`);
-    }
+    checkFunctionOrNull("factory", factory);
     this.#taskFactory = factory;
   }
 
@@ -183,9 +179,7 @@ export class EventLoop {
 
   /** Sets what is told of errors that have nowhere else to go; null for the default, which reports them. */
   setExceptionHandler(handler: ExceptionHandler | null): void {
-    if (handler !== null && typeof handler !== "function") {
-      throw new TypeError(`Expected \`handler\` to be a function or null, got ${show(handler)}`);
-    }
+    checkFunctionOrNull("handler", handler);
     this.#exceptionHandler = handler;
   }
 
@@ -195,12 +189,11 @@ export class EventLoop {
 
   /** Reports an error as the default handler does: on stderr in Node, on the console in browsers. */
   defaultExceptionHandler(context: ExceptionContext): void {
-    const { message, exception, ...rest } = context;
-    const details = Object.keys(rest)
-      .sort()
-      .map((key) => `\n${key}: ${typeof rest[key] === "object" ? String(rest[key]) : show(rest[key])}`);
-    const error = exception === undefined ? "" : `\n${describeError(exception)}`;
-    this._host.report(`${message}${details.join("")}${error}`);
+    const { message, exception, ...details } = context;
+    const known = Object.entries(details).filter(([, value]) => value !== undefined);
+    const lines = known.map(([key, value]) => `${key}: ${value}`);
+    if (exception !== undefined) lines.push(describeError(exception));
+    this._host.report([message, ...lines].join("\n"));
   }
 
   /** Tells the exception handler; one that throws itself is reported, too. */
@@ -242,7 +235,7 @@ export class EventLoop {
    */
   async runForever(): Promise<void> {
     this._checkOpen();
-    this.#checkIdle();
+    this._checkIdle();
     return this.#start();
   }
 
@@ -253,7 +246,7 @@ export class EventLoop {
    */
   async runUntilComplete<T>(job: Future<T> | TaskBody<T>): Promise<T> {
     this._checkOpen();
-    this.#checkIdle();
+    this._checkIdle();
     let future: Future<unknown> = job instanceof Future ? job : this.createTask(job);
     for (;;) {
       const value = await this.#complete(future);
@@ -293,10 +286,10 @@ export class EventLoop {
    * @throws {RuntimeError} when it is running.
    */
   close(): void {
-    if (this.#running) throw new RuntimeError("Cannot close a running event loop: call stop() and await its end first");
+    if (this.#running) throw new RuntimeError("Cannot close a running event loop; stop() it and await its end");
     if (this.#closed) return;
     this.#closed = true;
-    this.#ready.clear();
+    this.#ready = new Deque();
     this.#left = 0;
     this._timers.clear();
     this.#setTimer(Number.POSITIVE_INFINITY);
@@ -306,7 +299,7 @@ export class EventLoop {
       }
     }
     this._failures.reportAll();
-    reportUnstarted(this);
+    current.debugTools?.reportUnstarted(this);
     if (current.defaultLoop === this) current.defaultLoop = null;
   }
 
@@ -377,16 +370,16 @@ export class EventLoop {
 
   #check(callback: unknown, method: string): void {
     this._checkOpen();
-    if (isCoroutine(callback)) {
-      throw new TypeError(`Expected a function for ${method}(), got a coroutine; use createTask() for coroutines`);
+    if (typeof callback !== "function") {
+      throw unexpected(`a function for ${method}()`, callback, isCoroutine(callback) ? "use createTask() for a coroutine" : "");
     }
-    if (typeof callback !== "function") throw new TypeError(`Expected a function for ${method}(), got ${show(callback)}`);
   }
 
-  #checkIdle(): void {
+  /** @internal */
+  _checkIdle(): void {
     if (this.#running) throw new RuntimeError("This event loop is already running", "LOOP_RUNNING");
     if (runningLoop() !== null) {
-      throw new RuntimeError("Cannot run the event loop while another loop is running", "LOOP_RUNNING");
+      throw new RuntimeError("A loop cannot be run from a running event loop; use createTask() there", "LOOP_RUNNING");
     }
   }
 
@@ -456,7 +449,7 @@ export class EventLoop {
         while (this.#left > 0) {
           this.#left--;
           const entry = ready.shift() as Runnable;
-          if (this._debug) this.#runTimed(entry);
+          if (this._debug && current.debugTools !== null) current.debugTools.runTimed(this, entry);
           else entry._run();
           if (!this.#running) return;
           // ORDER  an async function that was resumed goes on before the next entry runs, as a coroutine would have.
@@ -488,7 +481,7 @@ export class EventLoop {
   /** Puts due timers behind what is ready, and takes the snapshot: what becomes ready from now on waits for the next turn. */
   #beginTurn(): void {
     this.#turn++;
-    if (this._timers.length > 0) {
+    if (this._timers.bound() < Number.POSITIVE_INFINITY) {
       // PERF  the clock is read for timers only where nothing else is ready: it costs as much as a whole step.
       if (this.#ready.length === 0) this.#now = this._host.now();
       if (this._timers.bound() <= this.#now) this._timers.take(this.#now, (entry) => this.#ready.push(entry));
@@ -501,22 +494,9 @@ export class EventLoop {
     const before = this.#now;
     this.#now = this._host.now();
     const elapsed = this.#now - before;
-    if (elapsed > SLICE / 8) this.#stride = Math.max(1, this.#stride >> 1);
-    else if (elapsed < SLICE / 32) this.#stride = Math.min(MAX_STRIDE, this.#stride * 2);
+    this.#stride = elapsed > SLICE / 8 ? 1 : Math.min(MAX_STRIDE, this.#stride * 2);
     this.#untilClock = this.#stride;
     return this.#now - this.#sliceStart >= SLICE;
-  }
-
-  #runTimed(entry: Runnable): void {
-    const label = String(entry);
-    const start = this._host.now();
-    entry._run();
-    const took = this._host.now() - start;
-    if (took >= this.slowCallbackDuration) {
-      this._host.report(
-        `tsyncio: executing ${entry instanceof Task && !entry.done() ? String(entry) : label} took ${(took / 1000).toFixed(3)} seconds`,
-      );
-    }
   }
 
   #setTimer(when: number): void {
@@ -525,22 +505,14 @@ export class EventLoop {
     this.#timer = when === Number.POSITIVE_INFINITY ? undefined : this._host.wakeAt(when, this.#timerFired);
     this.#timerAt = when;
   }
-
-  toString(): string {
-    return `<EventLoop running=${this.#running} closed=${this.#closed} debug=${this._debug}>`;
-  }
 }
 
-function notABody(body: unknown): TypeError {
-  const hint = isPromiseLike(body)
-    ? "await it, or wrap it by ensureFuture(promise)"
-    : "call a function* for a coroutine, or pass an async function itself";
-  return new TypeError(`Expected a coroutine or a function that makes one, got ${show(body)}; ${hint}`);
+function checkFunctionOrNull(name: string, value: unknown): void {
+  if (value !== null && typeof value !== "function") throw unexpected(`\`${name}\` to be a function or null`, value);
 }
 
 function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return show(error);
-  return error.stack ?? `${error.name}: ${error.message}`;
+  return error instanceof Error ? (error.stack ?? String(error)) : show(error);
 }
 
 /**
@@ -558,7 +530,11 @@ export function getEventLoop(): EventLoop {
   return current.defaultLoop;
 }
 
-/** The tasks of a loop that are not done, in order of birth; by default of the running one. **Source** `asyncio.all_tasks`. */
+/**
+ * The tasks of a loop that are not done, in order of birth; by default of the running one.
+ *
+ * **Suspends** never. **Source** asyncio/tasks.py `all_tasks`.
+ */
 export function allTasks(loop?: EventLoop): Set<Task<unknown>> {
   const of = loop ?? runningLoop() ?? current.defaultLoop;
   const tasks = new Set<Task<unknown>>();

@@ -3,9 +3,9 @@
 import { RuntimeError, show } from "../base/errors.ts";
 import { current, runningLoop } from "./current.ts";
 import { type Frame, noteFrame } from "./frames.ts";
+import type { Future } from "./future.ts";
 import { getEventLoop } from "./loop.ts";
-import { noteStarted, noteUnstarted } from "./never-awaited.ts";
-import type { Coroutine, Suspended, Suspension } from "./suspended.ts";
+import type { Coroutine, Suspension } from "./suspended.ts";
 import { isGeneratorFunction, MAKES_COROUTINE } from "./task.ts";
 
 /**
@@ -31,18 +31,19 @@ abstract class BaseOperation<T> {
   abstract next(): Step<T>;
   abstract throw(error: unknown): Step<T>;
   abstract return(value: T): Step<T>;
-  /** @internal */
-  abstract _name(): string;
+  /** What it is called, as in `lock.acquire`. */
+  abstract describe(): string;
 
   /** @internal Taken by a `yield*`, an `await` or a task: once. */
   _claim(): void {
     if (this._stage !== NEW) {
       throw new RuntimeError(
-        `Cannot await ${this._name()} again: an operation is for one use; call its function again for a fresh one`,
+        `Cannot await ${this.describe()} again: it is for one use; call its function again`,
         "COROUTINE_REUSED",
       );
     }
     this._stage = CLAIMED;
+    if (current.debug) current.debugTools?.noteStarted(this);
   }
 
   [Symbol.iterator](): this {
@@ -59,21 +60,12 @@ abstract class BaseOperation<T> {
     return loop._await<T>(this as never).then(onFulfilled, onRejected);
   }
 
-  /** Meant for what an operation returns, so that a `using` of the operation itself is a mistake. */
-  [Symbol.dispose](): void {
-    if (this._stage !== NEW) return;
-    throw new RuntimeError(
-      `Cannot use ${this._name()} by \`using\`: it was never awaited; write \`using guard = yield* …\` or \`= await …\``,
-      "NEVER_AWAITED",
-    );
-  }
-
   get [Symbol.toStringTag](): string {
     return "Operation";
   }
 
   toString(): string {
-    return `<Operation ${this._name()}>`;
+    return `<Operation ${this.describe()}>`;
   }
 }
 
@@ -88,12 +80,13 @@ export abstract class Op<T> extends BaseOperation<T> {
 
   constructor() {
     super();
-    if (current.debug) noteUnstarted(this, this._name());
+    if (current.debug) current.debugTools?.noteUnstarted(this, this.describe(), runningLoop());
   }
 
   next(): Step<T> {
     const waited = this._stage === STARTED;
-    this.#enter();
+    // Ended, unless the step says otherwise: also when it throws.
+    this._stage = ENDED;
     const result = waited ? this._resume() : this._start();
     if (result.done !== true) this._stage = STARTED;
     return result;
@@ -101,7 +94,7 @@ export abstract class Op<T> extends BaseOperation<T> {
 
   throw(error: unknown): Step<T> {
     const waited = this._stage === STARTED;
-    this.#enter();
+    this._stage = ENDED;
     if (!waited) throw error;
     const result = this._fail(error);
     if (result.done !== true) this._stage = STARTED;
@@ -109,22 +102,13 @@ export abstract class Op<T> extends BaseOperation<T> {
   }
 
   return(value: T): Step<T> {
-    const waited = this._stage === STARTED;
-    this.#enter();
-    if (waited) {
-      try {
-        this._fail(new RuntimeError(`${this._name()} was closed while it waited`));
-      } catch {
-        // It has cleaned up; the caller of return() wants no error.
-      }
+    if (this._stage === NEW) this._claim();
+    try {
+      this.throw(new RuntimeError(`${this.describe()} was closed while it waited`));
+    } catch {
+      // It has cleaned up; the caller of return() wants no error.
     }
-    return { done: true, value };
-  }
-
-  /** Ended, unless the step says otherwise: also when it throws. */
-  #enter(): void {
-    if (current.debug && this._stage < STARTED) noteStarted(this);
-    this._stage = ENDED;
+    return done(value);
   }
 }
 
@@ -134,8 +118,8 @@ export function done<T>(value: T): Step<T> {
 }
 
 /** Ends an operation's step by waiting. */
-export function waitFor(what: Suspended): Step<never> {
-  return (what as unknown as { next(): Step<never> }).next();
+export function waitFor(what: Future<never> | Future<void>): Step<never> {
+  return what.next() as Step<never>;
 }
 
 const RUNNING = 0;
@@ -154,7 +138,7 @@ export class Call<T> extends BaseOperation<T> implements Frame {
     super();
     this._generator = generator;
     this.#label = label;
-    if (current.debug) noteUnstarted(this, label);
+    if (current.debug) current.debugTools?.noteUnstarted(this, label, runningLoop());
   }
 
   next(sent?: unknown): Step<T> {
@@ -163,7 +147,7 @@ export class Call<T> extends BaseOperation<T> implements Frame {
       if (this.#ended === RETURNED) return this.#outcome as Step<T>;
       throw this.#outcome;
     }
-    this.#begin();
+    this._stage = STARTED;
     const result = this._generator.next() as Step<T>;
     if (result.done !== true) noteFrame(this, result);
     return result;
@@ -171,12 +155,13 @@ export class Call<T> extends BaseOperation<T> implements Frame {
 
   throw(error: unknown): Step<T> {
     if (this._stage === STARTED && this.#ended !== RUNNING) throw error;
-    this.#begin();
+    this._stage = STARTED;
     return this._generator.throw(error) as Step<T>;
   }
 
   return(value: T): Step<T> {
-    this.#begin();
+    if (this._stage === NEW) this._claim();
+    this._stage = STARTED;
     return this._generator.return(value) as Step<T>;
   }
 
@@ -190,14 +175,8 @@ export class Call<T> extends BaseOperation<T> implements Frame {
     this.#outcome = error;
   }
 
-  _name(): string {
+  override describe(): string {
     return this.#label;
-  }
-
-  #begin(): void {
-    if (this._stage === STARTED) return;
-    this._stage = STARTED;
-    if (current.debug) noteStarted(this);
   }
 }
 
@@ -208,11 +187,13 @@ export function operation<T>(generator: Coroutine<T>, name: string): Operation<T
 
 /**
  * Wraps a generator function, so that its calls can be `yield*`-ed and `await`-ed, know their name, are noticed in debug mode
- * when nobody awaits them, and cost the same however deep they are nested.
+ * when nobody awaits them, and are resumed at the same cost however deep they are nested.
  *
  * Arguments, `this`, name and type parameters are kept.
  *
  * @throws {TypeError} when `fn` is not a generator function.
+ *
+ * **Suspends** never; its calls do as `fn` does, and are cancelled wherever they wait.
  *
  * @example
  * ```ts

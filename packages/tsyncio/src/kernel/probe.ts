@@ -1,14 +1,14 @@
 /** The one slot through which tools watch the kernel. A hook must not throw and must not call back into the loop. */
 
 import { current } from "./current.ts";
-import type { Suspended } from "./suspended.ts";
+import type { Future } from "./future.ts";
 import type { Task } from "./task.ts";
 
 export interface Probe {
   created(task: Task<unknown>): void;
   stepping(task: Task<unknown>): void;
   stepped(task: Task<unknown>): void;
-  waits(task: Task<unknown>, what: Suspended | null): void;
+  waits(task: Task<unknown>, what: Future<unknown> | null): void;
   woken(task: Task<unknown>): void;
   cancelled(task: Task<unknown>): void;
   finished(task: Task<unknown>): void;

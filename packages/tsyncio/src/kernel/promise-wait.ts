@@ -2,8 +2,10 @@
 
 import { CancelledError, isCancelled } from "../base/errors.ts";
 import { current } from "./current.ts";
-import { Suspended, type Suspension } from "./suspended.ts";
+import { FAILED, FINISHED, Future } from "./future.ts";
+import type { EventLoop } from "./loop.ts";
 import type { Task } from "./task.ts";
+import { ARMED } from "./task-flags.ts";
 
 /**
  * Waits for the promise of an async body that runs as part of the task.
@@ -11,59 +13,24 @@ import type { Task } from "./task.ts";
  * Cancelling the task does not end this wait: it ends the library waits inside the body, and aborts `task.signal`. The body
  * then ends by itself, as a coroutine does. So cleanup in the body is over before the task goes on.
  */
-export class PromiseWait extends Suspended {
+export class PromiseWait extends Future<unknown> {
   readonly #promise: PromiseLike<unknown>;
-  #task: Task<unknown> | null = null;
-  #armed = false;
-  #state: "pending" | "fulfilled" | "rejected" = "pending";
-  #outcome: unknown;
 
-  constructor(promise: PromiseLike<unknown>) {
-    super();
+  constructor(promise: PromiseLike<unknown>, loop: EventLoop) {
+    super(loop._option);
     this.#promise = promise;
   }
 
-  [Symbol.iterator](): Iterator<Suspension, unknown, unknown> {
-    return this as never;
-  }
-
-  next(): IteratorResult<Suspension, unknown> {
-    if (this.#state === "fulfilled") return { done: true, value: this.#outcome };
-    if (this.#state === "rejected") throw this.#outcome;
-    this.#armed = true;
-    return { done: false, value: this as never };
-  }
-
-  throw(error: unknown): never {
-    throw error;
-  }
-
-  return(value: unknown): IteratorResult<Suspension, unknown> {
-    return { done: true, value };
-  }
-
-  override _isArmed(): boolean {
-    return this.#armed;
-  }
-
   override _park(task: Task<unknown>): null {
-    this.#armed = false;
-    this.#task = task;
+    this._flags &= ~ARMED;
     // The body has begun to run: its microtasks come before the loop's next entry.
     task._loop._settling = true;
     this.#promise.then(
-      (value) => this.#settle("fulfilled", value),
-      (error: unknown) => this.#settle("rejected", error),
+      (value) => this.#end(task, FINISHED, value),
+      (error: unknown) =>
+        this.#end(task, FAILED, abortedBy(task, error) ? new CancelledError(task._cancelMessage(), { cause: error }) : error),
     );
     return null;
-  }
-
-  override _failed(): boolean {
-    return this.#state === "rejected";
-  }
-
-  override _takeError(): unknown {
-    return this.#outcome;
   }
 
   override _interrupt(): boolean {
@@ -74,13 +41,9 @@ export class PromiseWait extends Suspended {
     return "an async function (foreign promise)";
   }
 
-  #settle(state: "fulfilled" | "rejected", outcome: unknown): void {
-    const task = this.#task as Task<unknown>;
-    this.#state = state;
-    this.#outcome = outcome;
-    if (state === "rejected" && abortedBy(task, outcome)) {
-      this.#outcome = new CancelledError(task._cancelMessage(), { cause: outcome });
-    }
+  #end(task: Task<unknown>, state: number, outcome: unknown): void {
+    this._state = state;
+    this._outcome = outcome;
     // This is a microtask, so usually no turn is on the stack, and the step may follow at once, as it does in a coroutine.
     if (current.loop === null) task._loop._stepNow(task);
     else task._loop._enqueue(task);
@@ -89,11 +52,5 @@ export class PromiseWait extends Suspended {
 
 /** Foreign APIs answer an aborted `task.signal` with an AbortError of their own; it is the task's cancellation. */
 function abortedBy(task: Task<unknown>, error: unknown): boolean {
-  return (
-    !isCancelled(error) &&
-    task._signalAborted() &&
-    typeof error === "object" &&
-    error !== null &&
-    (error as { name?: unknown }).name === "AbortError"
-  );
+  return !isCancelled(error) && task._signalAborted() && (error as { name?: unknown } | null)?.name === "AbortError";
 }

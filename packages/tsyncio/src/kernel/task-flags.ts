@@ -1,6 +1,6 @@
 /** Bits of `Future._flags`: one field instead of many booleans, as each would cost eight bytes in every task. */
 
-/** `next()` has just handed the future out; see Suspended. */
+/** `next()` has just handed the future out; a yield without it came from `yield` where `yield*` was meant. */
 export const ARMED = 1;
 /** It failed, and nobody has looked at the error yet. */
 export const UNRETRIEVED = 2;

@@ -4,7 +4,7 @@
  * The file is the state machine whole: start, step, suspend, wake, cancel, end.
  */
 
-import { CancelledError, isCancelled, KeyboardInterrupt, RuntimeError, show } from "../base/errors.ts";
+import { CancelledError, falsyError, isCancelled, RuntimeError, show } from "../base/errors.ts";
 import type { Linked } from "../base/linked-list.ts";
 import { Context, type ContextSlot, captureContext } from "./context.ts";
 import { current, runningTask } from "./current.ts";
@@ -14,8 +14,8 @@ import type { Runnable } from "./handle.ts";
 import type { Ambient, Location } from "./host.ts";
 import type { EventLoop } from "./loop.ts";
 import { PromiseWait } from "./promise-wait.ts";
-import { type Coroutine, Suspended } from "./suspended.ts";
-import { MUST_CANCEL, RETRIEVED, WAS_CANCELLED } from "./task-flags.ts";
+import type { Coroutine } from "./suspended.ts";
+import { ARMED, MUST_CANCEL, RETRIEVED, WAS_CANCELLED } from "./task-flags.ts";
 
 /** What a task can be made of. */
 export type TaskBody<T> = Coroutine<T> | (() => Coroutine<T> | PromiseLike<T> | T);
@@ -29,26 +29,6 @@ export interface TaskOptions {
   readonly eager?: boolean | undefined;
 }
 
-/** The options of a task in one shape. */
-class TaskSettings implements TaskOptions {
-  readonly name: string | undefined;
-  readonly context: Context | undefined;
-  readonly eager: boolean | undefined;
-  readonly loop: EventLoop;
-
-  constructor(options: TaskOptions, loop: EventLoop) {
-    this.name = options.name;
-    this.context = options.context;
-    this.eager = options.eager;
-    this.loop = loop;
-  }
-}
-
-/** Completes a task's options. PERF  an object spread would cost several times what the task itself does. */
-export function settings(options: TaskOptions, loop: EventLoop): TaskOptions & { readonly loop: EventLoop } {
-  return new TaskSettings(options, loop);
-}
-
 /** What few tasks need; kept apart, since each field costs every task eight bytes. */
 interface Rare {
   controller: AbortController | null;
@@ -60,6 +40,8 @@ interface Rare {
   /** Requests that wait for the end of a region; each is due when the task is in no more than `level` regions. */
   deferred: { readonly level: number; readonly message: string | undefined }[];
 }
+
+const DECIDES = "Cannot set the outcome of a task: its coroutine does; use a Future";
 
 /** Marks the generators that a task has taken, so that none is driven twice. */
 const TAKEN: unique symbol = Symbol("tsyncio.taken");
@@ -82,7 +64,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   //   waiting  `_waiter` is what it waits for, and has the task in its list
   //   running  `current.task` is it; `_waiter` is null
   /** @internal */
-  declare _waiter: Suspended | null;
+  declare _waiter: Future<unknown> | null;
   /** @internal The outermost coroutine; before the first step of an async function, the function. */
   declare _root: TaskBody<T>;
   /** @internal The innermost wrapped coroutine, which is resumed directly; null: resume the root. */
@@ -111,8 +93,9 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * @param options - As for `createTask`; `loop`: the one to run in, by default the running one.
    * @throws {RuntimeError} when the coroutine was driven before.
    */
-  constructor(body: TaskBody<T>, options?: TaskOptions & { readonly loop?: EventLoop | undefined }) {
-    super(options);
+  constructor(body: TaskBody<T>, options?: TaskOptions & { readonly loop?: EventLoop | undefined }, _loop?: EventLoop) {
+    // PERF  the loop comes by itself: to spread it into the options would cost more than the task.
+    super(_loop === undefined ? options : _loop._option);
     const parent = runningTask();
     this._root = take(body);
     this._waiter = null;
@@ -165,12 +148,12 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @throws {RuntimeError} always: a task's result is what its coroutine returns. */
   override setResult(_value: T): never {
-    throw new RuntimeError("Cannot set the result of a task: it is what its coroutine returns; use a Future instead");
+    throw new RuntimeError(DECIDES);
   }
 
   /** @throws {RuntimeError} always: a task's error is what its coroutine throws. */
   override setException(_error: unknown): never {
-    throw new RuntimeError("Cannot set the exception of a task: it is what its coroutine throws; use a Future instead");
+    throw new RuntimeError(DECIDES);
   }
 
   /**
@@ -306,32 +289,17 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     return this.join();
   }
 
-  /** The suspended calls, outermost first, each with its place in the source where the platform can tell. */
+  /**
+   * The suspended calls, outermost first, each with its place in the source where the platform can tell; in browsers, after
+   * `installDebugTools()`.
+   */
   getStack(): Location[] {
-    const generators: object[] = [];
-    const names: string[] = [];
-    for (let frame = this._leaf; frame !== null; frame = frame._caller) {
-      generators.unshift(frame._generator);
-      names.unshift(frame._name());
-    }
-    if (Object.prototype.toString.call(this._root) === "[object Generator]" && !this.done()) {
-      generators.unshift(this._root);
-      names.unshift("coroutine");
-    }
-    const places = this._loop._host.locate(generators);
-    return names.map((functionName, i) => places[i] ?? { functionName });
+    return current.debugTools?.stackOf(this as Task<unknown>) ?? [];
   }
 
   /** Reports the stack and what the task waits for, as text, through the host (stderr on Node) or to `write`. */
   printStack(write: (text: string) => void = (text) => this._loop._host.report(text)): void {
-    const error = this._state === FAILED ? this._outcome : undefined;
-    const lines = this.getStack().map((at) => {
-      const place = at.file === undefined ? "" : ` (${at.file}:${at.line}:${at.column})`;
-      return `    at ${at.functionName}${place}`;
-    });
-    const waits = this._waiter === null ? "" : `\n    waits for ${this._waiter.describe()}`;
-    const text = error instanceof Error ? `\n${error.stack}` : "";
-    write(`Stack of ${this}${lines.length > 0 ? "\n" : ""}${lines.join("\n")}${waits}${text}`);
+    write(current.debugTools?.formatStack(this as Task<unknown>) ?? String(this));
   }
 
   /** What it waits for, in words; undefined while it is ready, running or done. */
@@ -340,7 +308,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   }
 
   /** @internal All that it waits for: one thing in a coroutine, any number in an async function. */
-  _waits(): Suspended[] {
+  _waits(): Future<unknown>[] {
     const inner = [...(this._rare?.waits ?? [])].flatMap((wait) => wait._waits());
     const outer = this._waiter;
     // The wait for an async body is only the shell around what the body waits for.
@@ -393,7 +361,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @internal Throws an error into the task at its next step. */
   _throwSoon(error: unknown): void {
-    this._waiter = new Thrown(error);
+    this._waiter = settled(this._loop, FAILED, error);
     this._loop._enqueue(this);
   }
 
@@ -402,7 +370,8 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     // It cancelled itself and never waited again: cancelled, as asyncio has it.
     if ((this._flags & MUST_CANCEL) !== 0) this._close(CANCELLED, this._cancelMessage());
     else {
-      if (this._loop._debug && this._cancels > 0 && (this._flags & WAS_CANCELLED) !== 0) this._reportSwallowed();
+      if (this._loop._debug && this._cancels > 0 && (this._flags & WAS_CANCELLED) !== 0)
+        current.debugTools?.swallowed(this as Task<unknown>);
       this._close(FINISHED, value);
     }
   }
@@ -410,10 +379,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   /** @internal The coroutine threw. */
   _threw(error: unknown): void {
     if (isCancelled(error)) this._close(CANCELLED, error);
-    else {
-      this._close(FAILED, error ? error : falsyError(this, error));
-      if (error instanceof KeyboardInterrupt) this._loop._abort(error);
-    }
+    else this._close(FAILED, error ? error : falsyError(`Task "${this.name}"`, error));
   }
 
   /** @internal */
@@ -427,13 +393,6 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   #where(): string {
     const origin = this._origin();
     return origin === undefined ? "" : ` created at ${origin}`;
-  }
-
-  /** @internal */
-  _reportSwallowed(): void {
-    this._loop._host.report(
-      `tsyncio: ${this} swallowed a cancellation: it was cancelled, yet returned a value. A catch block must rethrow when isCancelled(error), or call uncancel().`,
-    );
   }
 
   override describe(): string {
@@ -481,7 +440,7 @@ export function step(task: Task<unknown>): void {
   }
 
   let frame = task._leaf;
-  let coroutine = frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
+  let coroutine = coroutineOf(task, frame);
   for (;;) {
     let result: IteratorResult<unknown, unknown>;
     try {
@@ -493,7 +452,7 @@ export function step(task: Task<unknown>): void {
         result = coroutine.throw(error);
       } else result = coroutine.next();
     } catch (caught) {
-      const thrown = isYieldMistake(error) ? explainMistake(error, caught) : caught;
+      const thrown = explain(error, caught);
       if (frame === null) {
         leave(self, outerTask, outerContext);
         task._threw(thrown);
@@ -501,7 +460,7 @@ export function step(task: Task<unknown>): void {
       }
       frame._abort(thrown);
       frame = frame._caller;
-      coroutine = frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
+      coroutine = coroutineOf(task, frame);
       continue;
     }
     if (result.done === true) {
@@ -512,7 +471,7 @@ export function step(task: Task<unknown>): void {
       }
       frame._complete(result);
       frame = frame._caller;
-      coroutine = frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
+      coroutine = coroutineOf(task, frame);
       continue;
     }
     task._leaf = adoptSegment(frame, result);
@@ -523,6 +482,11 @@ export function step(task: Task<unknown>): void {
   if (probe !== null) probe.stepped(self);
 }
 
+/** What a resume goes to: the leaf of the wrapped calls, or the root where there is none. */
+function coroutineOf(task: Task<unknown>, frame: Frame | null): Generator<unknown, unknown, unknown> {
+  return frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
+}
+
 function leave(self: Task<unknown>, outerTask: Task<unknown> | null, outerContext: ContextSlot): void {
   self._context = current.context;
   current.task = outerTask;
@@ -531,8 +495,8 @@ function leave(self: Task<unknown>, outerTask: Task<unknown> | null, outerContex
 
 /** Parks the task on what it yielded. */
 function suspend(task: Task<unknown>, yielded: unknown): void {
-  if (yielded instanceof Suspended) {
-    const error = yielded._isArmed() ? yielded._park(task) : missingStar(yielded);
+  if (yielded instanceof Future && (yielded._flags & ARMED) !== 0) {
+    const error = yielded._park(task);
     if (error !== null) {
       task._throwSoon(error);
       return;
@@ -548,10 +512,10 @@ function suspend(task: Task<unknown>, yielded: unknown): void {
 }
 
 /** The error for a step with a cancellation due. The cancellation that the wait itself ended with goes first, as in asyncio. */
-function cancellation(task: Task<unknown>, waiter: Suspended | null): unknown {
+function cancellation(task: Task<unknown>, waiter: Future<unknown> | null): unknown {
   task._flags &= ~MUST_CANCEL;
   if (waiter?._failed()) {
-    if (waiter instanceof Future && waiter._state === FAILED && !isCancelled(waiter._outcome)) {
+    if (waiter._state === FAILED && !isCancelled(waiter._outcome)) {
       // Its error is not going to be seen here; if nobody else looks at it either, it must be reported.
       if ((waiter._flags & RETRIEVED) === 0) waiter._loop._failures.note(waiter);
     } else {
@@ -567,9 +531,9 @@ function call(task: Task<unknown>, fn: () => unknown): unknown {
   const made = isGeneratorFunction(fn) ? fn() : asAsyncFunctionOf(task, fn);
   if (isCoroutine(made)) return take(made);
   if (isPromiseLike(made)) {
-    return made instanceof Future ? made : new PromiseWait(made);
+    return made instanceof Future ? made : new PromiseWait(made, task._loop);
   }
-  return new Finished(made);
+  return settled(task._loop, FINISHED, made);
 }
 
 /** Calls a function so that, after its `await`s, it is still known to belong to the task. */
@@ -614,100 +578,36 @@ function take<T>(body: TaskBody<T>): TaskBody<T> {
   const marked = body as { [TAKEN]?: boolean; _claim?(): void };
   if (typeof marked._claim === "function") marked._claim();
   else if (marked[TAKEN] === true) {
-    throw new RuntimeError(
-      "Cannot reuse a coroutine: it was awaited before; call its function again for a fresh one",
-      "COROUTINE_REUSED",
-    );
+    throw new RuntimeError("Cannot reuse a coroutine: it was awaited before; call its function again", "COROUTINE_REUSED");
   } else marked[TAKEN] = true;
   return body;
 }
 
-/** The outcome of a function that returned an ordinary value, in the shape of a coroutine. */
-class Finished {
-  readonly #result: IteratorResult<never, unknown>;
-  constructor(value: unknown) {
-    this.#result = { done: true, value };
-  }
-  next(): IteratorResult<never, unknown> {
-    return this.#result;
-  }
-  throw(error: unknown): never {
-    throw error;
-  }
-}
-
-/** Stands for an error that is to be thrown into a task. */
-class Thrown extends Suspended {
-  readonly #error: unknown;
-  constructor(error: unknown) {
-    super();
-    this.#error = error;
-  }
-  override _isArmed(): boolean {
-    return false;
-  }
-  override _park(): null {
-    return null;
-  }
-  override _failed(): boolean {
-    return true;
-  }
-  override _takeError(): unknown {
-    return this.#error;
-  }
-  override _interrupt(): boolean {
-    return false;
-  }
-  override describe(): string {
-    return "an error on its way";
-  }
-}
-
-function isYieldMistake(error: unknown): error is RuntimeError {
-  return error instanceof RuntimeError && error.code === "BAD_YIELD";
+/** A future that has ended already, for an outcome that somebody asks a future for. */
+function settled(loop: EventLoop, state: number, outcome: unknown): Future<unknown> {
+  const future = new Future<unknown>(loop._option);
+  future._state = state;
+  future._outcome = outcome;
+  return future;
 }
 
 /** `yield*` on an array answers an error that is thrown into it with a TypeError of the engine's, which explains nothing. */
-function explainMistake(mistake: RuntimeError, caught: unknown): unknown {
-  if (!(caught instanceof TypeError) || !/\bthrow\b/.test(caught.message)) return caught;
-  mistake.cause = caught;
-  return mistake;
-}
-
-function missingStar(what: Suspended): RuntimeError {
-  return new RuntimeError(
-    `Cannot wait for ${what.describe()} by \`yield\`: the star is missing; write \`yield* …\``,
-    "MISSING_STAR",
-  );
+function explain(error: unknown, caught: unknown): unknown {
+  if (!(error instanceof RuntimeError && error.code === "BAD_YIELD" && caught instanceof TypeError)) return caught;
+  error.cause = caught;
+  return error;
 }
 
 function badYield(task: Task<unknown>, value: unknown): Error {
-  const found = `Cannot yield ${show(value)} in task "${task.name}"`;
-  if (isCoroutine(value)) {
-    return new RuntimeError(`${found}: the star is missing; write \`yield* …\` to await a coroutine`, "MISSING_STAR");
-  }
-  if (isPromiseLike(value)) {
-    return new RuntimeError(
-      `${found}: a coroutine awaits a promise by \`yield* ensureFuture(promise)\`; or use an async function`,
-      "BAD_YIELD",
-    );
-  }
-  if (typeof value === "function") {
-    return new RuntimeError(`${found}: call it and await what it returns, \`yield* fn()\``, "BAD_YIELD");
-  }
-  if (Array.isArray(value)) {
-    return new RuntimeError(`${found}: await several things by \`yield* gather(…)\``, "BAD_YIELD");
-  }
-  return new RuntimeError(
-    `${found}: a coroutine yields only by \`yield*\` on a coroutine, a Future or an operation; \`yield*\` on a string or an array yields its items, \`return\` gives a value back`,
-    "BAD_YIELD",
-  );
-}
-
-function falsyError(task: Task<unknown>, error: unknown): RuntimeError {
-  return new RuntimeError(
-    `Task "${task.name}" threw ${show(error)}, which cannot be told from no error; throw an Error instead`,
-    "FALSY_ERROR",
-    { cause: error },
-  );
+  const [remedy, code = "BAD_YIELD"] =
+    value instanceof Future || isCoroutine(value)
+      ? ["the star is missing; write `yield* …`", "MISSING_STAR"]
+      : isPromiseLike(value)
+        ? ["a coroutine awaits a promise by `yield* ensureFuture(promise)`"]
+        : typeof value === "function"
+          ? ["call it and await what it returns, `yield* fn()`"]
+          : Array.isArray(value)
+            ? ["await several things by `yield* gather(…)`"]
+            : ["a coroutine only awaits, by `yield*`; it gives a value back by `return`"];
+  return new RuntimeError(`Cannot yield ${show(value)} in task "${task.name}": ${remedy}`, code);
 }

@@ -120,7 +120,7 @@ export class Barrier implements WaitSource, LoopBound {
 
   *#sleep(loop: EventLoop): Coroutine<void> {
     const waiter = new Waiter(loop, this);
-    this.#waiters.join(waiter);
+    this.#waiters.push(waiter);
     try {
       yield* waiter;
     } catch (error) {

@@ -137,7 +137,7 @@ export class Condition implements WaitSource, LoopBound {
     this.#lock.release();
     try {
       try {
-        this.#waiters.join(waiter);
+        this.#waiters.push(waiter);
         try {
           yield* waiter;
           return true;

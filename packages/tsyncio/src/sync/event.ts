@@ -83,7 +83,7 @@ class WaitForFlag extends Op<true> {
     const loop = bindLoop(this.#event);
     if (this.#event.isSet()) return done(true);
     this.#waiter = new Waiter(loop, this.#event);
-    this.#event._line.join(this.#waiter);
+    this.#event._line.push(this.#waiter);
     return waitFor(this.#waiter);
   }
 
@@ -97,7 +97,7 @@ class WaitForFlag extends Op<true> {
     throw error;
   }
 
-  override _name(): string {
+  override describe(): string {
     return "event.wait";
   }
 }

@@ -1,6 +1,5 @@
 /** A queue that gives the newest item first. Mirrors asyncio/queues.py `LifoQueue`. */
 
-import { Deque } from "../base/deque.ts";
 import { Queue, type QueueStore } from "./queue.ts";
 
 /**
@@ -16,14 +15,13 @@ import { Queue, type QueueStore } from "./queue.ts";
  */
 export class LifoQueue<T> extends Queue<T> {
   override _makeStore(): QueueStore<T> {
-    const stack = new Deque<T>();
+    const stack: T[] = [];
     return {
       get length() {
         return stack.length;
       },
       push: (item) => stack.push(item),
       shift: () => stack.pop(),
-      [Symbol.iterator]: () => stack[Symbol.iterator](),
     };
   }
 }

@@ -150,7 +150,7 @@ class Acquire extends Op<Guard> {
     const loop = bindLoop(lock);
     if (lock._tryTake()) return done(new OnceGuard(lock));
     this.#waiter = new Waiter(loop, lock);
-    lock._line.join(this.#waiter);
+    lock._line.push(this.#waiter);
     return waitFor(this.#waiter);
   }
 
@@ -169,7 +169,7 @@ class Acquire extends Op<Guard> {
     throw error;
   }
 
-  override _name(): string {
+  override describe(): string {
     return "lock.acquire";
   }
 }

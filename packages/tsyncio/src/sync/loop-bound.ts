@@ -15,7 +15,7 @@ export function bindLoop(primitive: LoopBound): EventLoop {
   if (primitive._loop === loop) return loop;
   if (primitive._loop !== null && !primitive._loop.isClosed()) {
     throw new RuntimeError(
-      `Cannot use ${primitive} in this event loop: it is bound to a different event loop; make one per run()`,
+      `Cannot use ${primitive} here: it is bound to a different event loop; make one per run()`,
       "OTHER_LOOP",
     );
   }

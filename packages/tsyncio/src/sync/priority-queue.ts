@@ -44,7 +44,6 @@ export class PriorityQueue<T> extends Queue<T> {
       },
       push: (item) => heap.push(item),
       shift: () => heap.pop(),
-      [Symbol.iterator]: () => heap[Symbol.iterator](),
     };
   }
 }

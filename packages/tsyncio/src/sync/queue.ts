@@ -11,9 +11,8 @@ import { Waiter, Waiters } from "./waiters.ts";
 /** What holds the items of a queue, and decides their order. */
 export interface QueueStore<T> {
   readonly length: number;
-  push(item: T): void;
+  push(item: T): unknown;
   shift(): T | undefined;
-  [Symbol.iterator](): Iterator<T>;
 }
 
 /**
@@ -188,7 +187,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     const line = kind === "get" ? this.#getters : kind === "put" ? this.#putters : this.#joiners;
     const source = kind === "get" ? this.#emptied : kind === "put" ? this.#filled : this.#unjoined;
     const waiter = new Waiter(loop, source);
-    line.join(waiter);
+    line.push(waiter);
     return waiter;
   }
 
@@ -286,7 +285,7 @@ class Put<T> extends Op<void> {
     throw error;
   }
 
-  override _name(): string {
+  override describe(): string {
     return "queue.put";
   }
 }
@@ -326,7 +325,7 @@ class Get<T> extends Op<T> {
     throw error;
   }
 
-  override _name(): string {
+  override describe(): string {
     return "queue.get";
   }
 }
@@ -355,7 +354,7 @@ class Join<T> extends Op<void> {
     throw error;
   }
 
-  override _name(): string {
+  override describe(): string {
     return "queue.join";
   }
 }

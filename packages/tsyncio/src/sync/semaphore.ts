@@ -126,7 +126,7 @@ class Acquire extends Op<Guard> {
     const loop = bindLoop(semaphore);
     if (semaphore._tryTake()) return done(new OnceGuard(semaphore));
     this.#waiter = new Waiter(loop, semaphore);
-    semaphore._line.join(this.#waiter);
+    semaphore._line.push(this.#waiter);
     return waitFor(this.#waiter);
   }
 
@@ -149,7 +149,7 @@ class Acquire extends Op<Guard> {
     while (this.#semaphore._grantNext());
   }
 
-  override _name(): string {
+  override describe(): string {
     return "semaphore.acquire";
   }
 }

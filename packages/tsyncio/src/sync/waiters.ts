@@ -23,46 +23,27 @@ export class Waiter extends Future<void> implements Linked<Waiter> {
   }
 }
 
-export class Waiters {
-  readonly #line = new LinkedList<Waiter>();
-
-  /** All that stand in line, those already woken or cancelled included. */
-  get length(): number {
-    return this.#line.length;
-  }
-
-  join(waiter: Waiter): void {
-    this.#line.push(waiter);
-  }
-
+export class Waiters extends LinkedList<Waiter> {
   /** Leaves the line; harmless when it has left. */
   leave(waiter: Waiter): void {
     if (!waiter.inLine) return;
     waiter.inLine = false;
-    this.#line.remove(waiter);
-  }
-
-  get first(): Waiter | null {
-    return this.#line.first;
+    this.remove(waiter);
   }
 
   /** Whether somebody stands in line who is not cancelled. */
   anyAlive(): boolean {
-    for (let waiter = this.#line.first; waiter !== null; waiter = waiter._next) if (!waiter.cancelled()) return true;
+    for (let waiter = this.first; waiter !== null; waiter = waiter._next) if (!waiter.cancelled()) return true;
     return false;
   }
 
   /** Wakes the first one that is not done, skipping those that are; says whether there was one. */
   wakeNext(): boolean {
-    for (let waiter = this.#line.first; waiter !== null; waiter = waiter._next) {
+    for (let waiter = this.first; waiter !== null; waiter = waiter._next) {
       if (waiter.done()) continue;
       waiter.setResult();
       return true;
     }
     return false;
-  }
-
-  [Symbol.iterator](): Generator<Waiter, void, unknown> {
-    return this.#line[Symbol.iterator]();
   }
 }

@@ -11,12 +11,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   flow: ["base", "kernel", "flow"],
   sync: ["base", "kernel", "sync"],
   work: ["base", "kernel", "flow", "sync", "work"],
-  hosts: ["hosts"],
-  run: ["base", "kernel", "flow", "run"],
+  inspect: ["base", "inspect"],
+  hosts: ["base", "inspect", "hosts"],
+  run: ["base", "kernel", "flow", "inspect", "run"],
   "": ["base", "kernel", "flow", "sync", "work", "run"],
 };
 /** Of these folders, only types. */
-const MAY_IMPORT_TYPES: Record<string, readonly string[]> = { hosts: ["kernel"] };
+const MAY_IMPORT_TYPES: Record<string, readonly string[]> = { hosts: ["kernel"], inspect: ["kernel"] };
 const HOST_DOOR = ["kernel"];
 const LONGEST = 650;
 /** It says so itself, or is the twin of a function that does. */

@@ -206,7 +206,10 @@ test("a loop that runs cannot be run again, and no other one inside of it", asyn
     void again.catch(() => {});
     void inside.catch(() => {});
     const results = yield* settle([again, inside]);
-    expect(results).toEqual(["This event loop is already running", "Cannot run the event loop while another loop is running"]);
+    expect(results).toEqual([
+      "This event loop is already running",
+      "A loop cannot be run from a running event loop; use createTask() there",
+    ]);
   });
 });
 
@@ -220,7 +223,7 @@ function settle(promises: Promise<unknown>[]): Future<string[]> {
 }
 
 test.each([
-  ["a coroutine", () => sleep(1), /got a coroutine; use createTask/],
+  ["a coroutine", () => sleep(1), /use createTask\(\) for a coroutine/],
   ["a number", () => 5, /got 5 \(number\)/],
 ])("callSoon() of %s is refused", (_, value, message) => {
   const { loop } = virtualLoop();

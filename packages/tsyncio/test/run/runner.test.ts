@@ -196,7 +196,7 @@ test("Runner.run() is refused while the runner runs", async () => {
   const { runner } = virtualRunner();
   const first = runner.run(sleep(10));
 
-  await expect(runner.run(sleep(1))).rejects.toThrow(/runs already/);
+  await expect(runner.run(sleep(1))).rejects.toThrow(/already running/);
 
   await first;
   await runner.close();

@@ -2,10 +2,12 @@
 
 import { EventLoop, type ExceptionContext, type Host, type Job, Runner } from "tsyncio";
 import { host as platform } from "#host";
+import { ProgramGuard } from "../../src/hosts/guard.ts";
 
 /** A host whose clock stands still while there is work, and jumps to the next deadline when there is none. */
 export class VirtualHost implements Host {
   debug = false;
+  debugTools = platform.debugTools;
   reports: string[] = [];
   #now = 0;
   #timers: { when: number; callback: () => void }[] = [];
@@ -50,18 +52,17 @@ export class VirtualHost implements Host {
       this.#idle = undefined;
     };
   }
-  onSignal(): undefined {
-    return undefined;
+  guard(program: Parameters<Host["guard"]>[0]): ReturnType<Host["guard"]> {
+    return new ProgramGuard(program, this, { onSignal: () => undefined, interrupted() {} });
   }
-  interrupted(): void {}
   captureAmbient(): ReturnType<Host["captureAmbient"]> {
     return platform.captureAmbient();
   }
   createAsyncLocal<T>(): ReturnType<typeof platform.createAsyncLocal<T>> {
     return platform.createAsyncLocal<T>();
   }
-  locate(generators: readonly object[]): ReturnType<Host["locate"]> {
-    return platform.locate(generators);
+  locate(frames: Parameters<Host["locate"]>[0]): ReturnType<Host["locate"]> {
+    return platform.locate(frames);
   }
 
   /** Jumps, once the microtasks are done and nobody has asked for a turn meanwhile. */

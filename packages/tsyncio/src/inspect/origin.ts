@@ -22,7 +22,7 @@ export function originOf(made: object): string | undefined {
     .replace(/^at /, "");
 }
 
-// This module's own folder is `…/kernel/`; the library is the folder above it.
+// This module's own folder is `…/inspect/`; the library is the folder above it.
 const LIBRARY = new URL("..", import.meta.url).href.replace(/^file:\/\//, "");
 
 function isOurs(line: string): boolean {

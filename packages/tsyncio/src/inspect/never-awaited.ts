@@ -1,7 +1,6 @@
 /** Debug mode's watch for coroutines that were made and never awaited: the forgotten `yield*`. */
 
-import { runningLoop } from "./current.ts";
-import type { EventLoop } from "./loop.ts";
+import type { EventLoop } from "../kernel/loop.ts";
 import { noteOrigin, originOf } from "./origin.ts";
 
 interface Unstarted {
@@ -15,8 +14,7 @@ const open = new Set<Unstarted>();
 const collected = new FinalizationRegistry<Unstarted>(report);
 
 /** Notes a call that has not started. Costs some microseconds, for its place in the source. */
-export function noteUnstarted(call: object, label: string): void {
-  const loop = runningLoop();
+export function noteUnstarted(call: object, label: string, loop: EventLoop | null): void {
   if (loop !== null && !loop._debug) return;
   noteOrigin(call);
   const record: Unstarted = { label, origin: originOf(call), loop };

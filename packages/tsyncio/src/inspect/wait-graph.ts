@@ -1,17 +1,17 @@
 /** The answer to "what is everything waiting for?", as text. */
 
 import { DeadlockError } from "../base/errors.ts";
-import { allTasks, type EventLoop } from "../kernel/loop.ts";
-import { Task } from "../kernel/task.ts";
+import type { EventLoop } from "../kernel/loop.ts";
+import type { Task } from "../kernel/task.ts";
 
 /** One line per task that waits: its name, what it waits for, and who must act before that can end. */
 export function waitLines(loop: EventLoop): string[] {
   const lines: string[] = [];
-  for (const task of allTasks(loop)) {
+  for (const task of tasksOf(loop)) {
     const waits = task._waits();
     const what = waits.length === 0 ? "nothing: it is ready" : waits.map((each) => each.describe()).join(" and ");
     const holders = [...new Set(waits.flatMap((each) => [...each.holders()]))]
-      .filter((each) => each instanceof Task && !what.includes(each.name))
+      .filter((each) => isTask(each) && !what.includes(each.name))
       .map((each) => each.name);
     const by = holders.length === 0 ? "" : ` → ${holders.join(", ")}`;
     const origin = task._origin();
@@ -20,10 +20,20 @@ export function waitLines(loop: EventLoop): string[] {
   return lines;
 }
 
+/** The tasks that a user knows, which are not done. */
+function tasksOf(loop: EventLoop): Task<unknown>[] {
+  return [...loop._tasks].filter((task) => task._self() === task);
+}
+
+/** Among the children of a gather there may be plain futures. */
+function isTask(future: { readonly name?: string }): boolean {
+  return future.name !== undefined;
+}
+
 /** A ring of tasks each of which waits for the next, if there is one. */
 function findCycle(loop: EventLoop): Task<unknown>[] | null {
   const settled = new Set<Task<unknown>>();
-  for (const start of allTasks(loop)) {
+  for (const start of tasksOf(loop)) {
     // Depth first, without recursion: a chain of waits may be longer than the stack.
     const path: Task<unknown>[] = [];
     const onPath = new Set<Task<unknown>>();
@@ -53,7 +63,7 @@ function nextTasks(task: Task<unknown>): Task<unknown>[] {
   return task
     ._waits()
     .flatMap((each) => [...each.holders()])
-    .filter((each) => each instanceof Task && !each.done());
+    .filter((each) => isTask(each) && !each.done());
 }
 
 /** The error for a program that can never go on. */

@@ -1,0 +1,69 @@
+/** The two halves of a program's life: its main job, and its end. */
+
+import type { AsyncWait } from "../kernel/async-wait.ts";
+import type { Context } from "../kernel/context.ts";
+import { FAILED } from "../kernel/future.ts";
+import { asTaskBody, type Job } from "../kernel/job.ts";
+import type { EventLoop } from "../kernel/loop.ts";
+import type { Task } from "../kernel/task.ts";
+
+export interface ProgramOptions {
+  readonly context?: Context | undefined;
+  readonly name?: string | undefined;
+  readonly signals?: readonly string[] | undefined;
+}
+
+/** Runs a job as the main task of a loop, under the guard of the host; resolves or rejects as it does. */
+export async function runMain<T>(loop: EventLoop, job: Job<T>, options: ProgramOptions): Promise<T> {
+  loop._checkIdle();
+  const task = loop.createTask(asTaskBody(job), options);
+  const guard = loop._host.guard({ loop, task: task as Task<unknown>, signals: options.signals ?? ["SIGINT"] });
+  try {
+    return await loop.runUntilComplete(task);
+  } catch (error) {
+    throw guard.explain(error);
+  } finally {
+    guard.release();
+  }
+}
+
+/** Cancels what still runs, waits for it, and closes the loop. */
+export async function endProgram(loop: EventLoop): Promise<void> {
+  loop._checkIdle();
+  try {
+    await cancelAllTasks(loop);
+  } finally {
+    loop.close();
+  }
+}
+
+async function cancelAllTasks(loop: EventLoop): Promise<void> {
+  // A task that can never end must not end the process silently: it is reported when the loop closes.
+  const unwatch = loop._host.onIdle(() => loop.stop());
+  try {
+    // In rounds, as a task may start others while it is cancelled; so many, in case that never ends.
+    for (let round = 0; round < 100; round++) {
+      const tasks = [...loop._tasks].filter(isOnItsOwn);
+      for (const task of tasks) task.cancel();
+      for (const task of tasks) {
+        await loop.runUntilComplete(task.join());
+        if (task._state !== FAILED) continue;
+        loop.callExceptionHandler({ message: "unhandled exception during run() shutdown", exception: task.exception(), task });
+      }
+      if (tasks.length === 0) return;
+    }
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "LOOP_STOPPED") throw error;
+  } finally {
+    unwatch();
+  }
+}
+
+/** A task, or an operation that an async function started and did not wait for before it ended. */
+function isOnItsOwn(task: Task<unknown>): boolean {
+  const owner = task._self();
+  if (owner === task) return true;
+  // Nobody may look at such an operation's promise any more; that it rejects is no news.
+  if (owner.done()) (task as AsyncWait<unknown>).promise.catch(() => {});
+  return owner.done();
+}
