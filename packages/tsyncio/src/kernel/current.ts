@@ -20,6 +20,8 @@ export interface Current {
   defaultLoop: EventLoop | null;
   /** Some loop is in debug mode: coroutines note where they were made. */
   debug: boolean;
+  /** Where the platform cannot follow async functions: the loop that `run()` runs, which is theirs as far as one can tell. */
+  program: EventLoop | null;
   /** What debug mode reports with, if it is there. */
   debugTools: DebugTools | null;
   /** Who watches; null when nobody does. */
@@ -33,6 +35,7 @@ export const current: Current = {
   task: null,
   context: null,
   defaultLoop: null,
+  program: null,
   debug: host.debug,
   debugTools: host.debugTools,
   probe: null,
@@ -44,7 +47,7 @@ const COPIES = Symbol.for("tsyncio.copies");
 const shared = globalThis as { [COPIES]?: number };
 shared[COPIES] = (shared[COPIES] ?? 0) + 1;
 if (shared[COPIES] === 2) {
-  host.report("tsyncio is loaded twice; tasks of one copy are unknown to the other (npm ls tsyncio)");
+  host.report("tsyncio is loaded twice; see npm ls tsyncio");
 }
 
 /** The task whose async function runs now, after an `await`; it may have ended, if the function left something behind. */
@@ -67,7 +70,7 @@ export function runningTask(): Task<unknown> | null {
 /** The loop that runs now; null outside. */
 export function runningLoop(): EventLoop | null {
   if (current.loop !== null) return current.loop;
-  const loop = asyncTask()?._loop ?? null;
+  const loop = asyncTask()?._loop ?? current.program;
   return loop === null || loop.isClosed() ? null : loop;
 }
 

@@ -101,17 +101,13 @@ export class Future<T> implements PromiseLike<T> {
    * @throws {CancelledError} when it is cancelled; {InvalidStateError} when it is not done.
    */
   exception(): unknown {
-    switch (this._state) {
-      case FINISHED:
-        return null;
-      case FAILED:
-        this._retrieved();
-        return this._outcome;
-      case CANCELLED:
-        throw this._cancelledError();
-      default:
-        throw notDone(this);
+    if (this._state !== FAILED) {
+      // Throws, if there is no result either.
+      this.result();
+      return null;
     }
+    this._retrieved();
+    return this._outcome;
   }
 
   /** Makes it done with a result and wakes whoever waits, in order of arrival. */

@@ -378,7 +378,7 @@ export class EventLoop {
   /** @internal */
   _checkIdle(): void {
     if (this.#running) throw new RuntimeError("This event loop is already running", "LOOP_RUNNING");
-    if (runningLoop() !== null) {
+    if (current.loop !== null || runningTask() !== null) {
       throw new RuntimeError("A loop cannot be run from a running event loop; use createTask() there", "LOOP_RUNNING");
     }
   }

@@ -2,6 +2,7 @@
 
 import type { AsyncWait } from "../kernel/async-wait.ts";
 import type { Context } from "../kernel/context.ts";
+import { current } from "../kernel/current.ts";
 import { FAILED } from "../kernel/future.ts";
 import { asTaskBody, type Job } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
@@ -18,12 +19,15 @@ export async function runMain<T>(loop: EventLoop, job: Job<T>, options: ProgramO
   loop._checkIdle();
   const task = loop.createTask(asTaskBody(job), options);
   const guard = loop._host.guard({ loop, task: task as Task<unknown>, signals: options.signals ?? ["SIGINT"] });
+  const { program } = current;
+  if (loop._host.createAsyncLocal() === null) current.program = loop;
   try {
     return await loop.runUntilComplete(task);
   } catch (error) {
     throw guard.explain(error);
   } finally {
     guard.release();
+    current.program = program;
   }
 }
 

@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   work: ["base", "kernel", "flow", "sync", "work"],
   inspect: ["base", "inspect"],
   hosts: ["base", "inspect", "hosts"],
-  run: ["base", "kernel", "flow", "inspect", "run"],
+  run: ["base", "kernel", "inspect", "run"],
   "": ["base", "kernel", "flow", "sync", "work", "run"],
 };
 /** Of these folders, only types. */

@@ -25,7 +25,7 @@ const FLAGS = [
 /** Runs in the page. Every spelling gives the same list of lines. */
 const PROGRAM = `
 import {
-  BoundedSemaphore, CancelledError, createTask, currentTask, Event, ExceptionGroup, gather, isCancelled, Lock, Queue, QueueShutDown,
+  BoundedSemaphore, CancelledError, createTask, currentTask, Event, ExceptionGroup, gather, getRunningLoop, isCancelled, Lock, Queue, QueueShutDown,
   run, sleep, taskGroup, TimeoutError, timeout,
 } from "tsyncio";
 
@@ -170,6 +170,20 @@ window.failing = async () => {
   try { await task; } catch (error) { return error.message + " " + currentTask() + " " + typeof CancelledError; }
 };
 
+window.sameLoop = () => run(async () => {
+  const loop = getRunningLoop();
+  const event = new Event();
+  const wait = () => createTask(function* () { yield* event.wait(); });
+  const first = wait();
+  await sleep(1);
+  const second = wait();
+  await sleep(1);
+  event.set();
+  await first;
+  await second;
+  return getRunningLoop() === loop && second.getLoop() === loop;
+});
+
 window.outside = async () => {
   const event = new Event();
   setTimeout(() => event.set(), 1);
@@ -249,6 +263,10 @@ describe.skipIf(CHROMIUM === undefined)("a page in Chromium", () => {
 
     expect(fired).toBe(true);
     expect(turns).toBeGreaterThan(1);
+  });
+
+  test("an async function, stays on the loop of run(), after an await [real]", async () => {
+    expect(await page.evaluate("window.sameLoop()")).toBe(true);
   });
 
   test("createTask(), outside of run(), hands its error to whoever awaits [real]", async () => {
