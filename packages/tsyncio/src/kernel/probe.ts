@@ -9,7 +9,6 @@ export interface Probe {
   stepping(task: Task<unknown>): void;
   stepped(task: Task<unknown>): void;
   waits(task: Task<unknown>, what: Future<unknown> | null): void;
-  woken(task: Task<unknown>): void;
   cancelled(task: Task<unknown>): void;
   finished(task: Task<unknown>): void;
 }
