@@ -54,6 +54,7 @@ export {
 export { coroutine, type Operation } from "./kernel/operation.ts";
 export type { Coroutine, Suspension } from "./kernel/suspended.ts";
 export { isCoroutine, Task, type TaskBody, type TaskOptions } from "./kernel/task.ts";
+export { installDebugTools } from "./run/debug.ts";
 export { type RunnerOptions, type RunOptions, run } from "./run/run.ts";
 export { Runner } from "./run/runner.ts";
 export { Barrier } from "./sync/barrier.ts";

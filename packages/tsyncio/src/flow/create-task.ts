@@ -2,6 +2,7 @@
 
 import { RuntimeError } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
+import { FAILED, type Future } from "../kernel/future.ts";
 import { asTaskBody, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop, type TaskFactory } from "../kernel/loop.ts";
 import { Task, type TaskBody, type TaskOptions } from "../kernel/task.ts";
@@ -33,18 +34,19 @@ export function createTask<T>(job: Job<T>, options: TaskOptions = {}): Task<T> {
  *
  * **Suspends** never. **Source** asyncio/tasks.py `run_coroutine_threadsafe`; between threads, see decision 0006.
  */
-export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): import("../kernel/future.ts").Future<T> {
+export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): Future<T> {
   const outer = (runningLoop() ?? getEventLoop()).createFuture<T>();
+  const body = asTaskBody(job);
   loop.callSoonThreadsafe(() => {
-    const task = loop.createTask(asTaskBody(job));
+    if (outer.done()) return;
+    const task = loop.createTask(body);
     outer.addDoneCallback(() => {
       if (outer.cancelled()) task.cancel();
     });
     task.addDoneCallback(() => {
-      if (outer.done()) {
-        if (!task.cancelled()) task.exception();
-      } else if (task.cancelled()) outer.cancel();
-      else if (task.exception() !== null) outer.setException(task.exception());
+      if (outer.done()) return;
+      if (task.cancelled()) outer.cancel();
+      else if (task._state === FAILED) outer._settle(FAILED, task.exception());
       else outer.setResult(task.result());
     });
   });

@@ -61,7 +61,7 @@ function reportLateError(inner: Future<unknown>): void {
  * For cleanup that waits: `finally { yield* shielded(function* () { yield* connection.close(); }); }`. `task.signal` is not
  * aborted before the end either. Keep it short: nothing can stop the body, not even a timeout around it.
  *
- * @throws what the body throws; else {CancelledError} when a cancellation came meanwhile; {RuntimeError} outside of a task.
+ * @throws what the body throws; else {CancelledError} when a cancellation came meanwhile.
  *
  * **Suspends** as the body does. **Cancel** is kept until the body has ended.
  *

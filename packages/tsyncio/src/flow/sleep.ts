@@ -2,7 +2,7 @@
 
 import { type Duration, milliseconds } from "../base/duration.ts";
 import { Future } from "../kernel/future.ts";
-import { done, Op, type Operation, waitFor } from "../kernel/operation.ts";
+import { done, Op, type Operation, suspendOn } from "../kernel/operation.ts";
 import type { Suspension } from "../kernel/suspended.ts";
 import type { TimerEntry } from "../kernel/timers.ts";
 
@@ -61,7 +61,7 @@ class Sleep<T> extends Op<T> {
 
   override _start(): IteratorResult<Suspension, T> {
     this.#timer = new SleepTimer(this.#delay);
-    return waitFor(this.#timer);
+    return suspendOn(this.#timer);
   }
 
   override _resume(): IteratorResult<Suspension, T> {
@@ -100,8 +100,9 @@ class SleepTimer extends Future<void> implements TimerEntry {
   }
 
   override cancel(message?: string): boolean {
-    if (this._scheduled && !this.done()) this._loop._timers.noteCancelled();
-    return super.cancel(message);
+    const cancelled = super.cancel(message);
+    if (cancelled && this._scheduled) this._loop._timerCancelled();
+    return cancelled;
   }
 
   override describe(): string {

@@ -9,7 +9,10 @@ import type { Task } from "../kernel/task.ts";
 import { type TaskGroup, taskGroup } from "./task-group.ts";
 import { checkJobs, wait } from "./wait.ts";
 
-export interface StaggeredResult<T> {
+type ReadonlyTuple<T> = readonly [value: T | undefined, winner: number | undefined, exceptions: readonly unknown[]];
+
+/** As asyncio's tuple of value, winner and exceptions, with names. */
+export interface StaggeredResult<T> extends ReadonlyTuple<T> {
   /** The first success; undefined when all failed. */
   readonly value: T | undefined;
   /** Whose success it was; undefined when all failed. */
@@ -69,5 +72,5 @@ function* racing<T>(attempts: Body<[], T>[], delay: number): Coroutine<Staggered
       if (index < attempts.length - 1) yield* wait([task], { timeout: delay });
     }
   });
-  return { value, winner, exceptions };
+  return Object.assign([value, winner, exceptions] as const, { value, winner, exceptions });
 }

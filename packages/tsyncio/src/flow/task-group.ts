@@ -167,7 +167,7 @@ export class TaskGroup {
  *
  * @param body - A `function*` or an async function; gets the group.
  * @returns what the body returns; undefined when the group was cancelled by `group.cancel()`.
- * @throws {ExceptionGroup} with the errors of the body and the tasks; {RuntimeError} outside of a task.
+ * @throws {ExceptionGroup} with the errors of the body and the tasks.
  *
  * **Suspends** until all have ended. **Cancel** cancels the body and the tasks, and waits for them.
  * **Source** asyncio/taskgroups.py.

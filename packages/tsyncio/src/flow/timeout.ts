@@ -111,7 +111,6 @@ export class Timeout {
  * @param duration - How long; Infinity, undefined or null means no limit; ≤ 0 expires at the body's first wait.
  * @param body - A `function*` or an async function; gets the scope, to look at or move the deadline.
  * @throws {TimeoutError} when the time is over, after the body has cleaned up; its `scope` is the scope.
- * @throws {RuntimeError} outside of a task.
  *
  * **Suspends** as the body does. **Cancel** goes to the body. **Source** asyncio/timeouts.py `timeout`.
  *

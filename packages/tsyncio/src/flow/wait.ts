@@ -3,12 +3,12 @@
 import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { show } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
-import { FAILED, Future } from "../kernel/future.ts";
+import { FAILED, type Future } from "../kernel/future.ts";
 import { ensureFuture, type Job } from "../kernel/job.ts";
 import { getEventLoop } from "../kernel/loop.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
-import type { Task } from "../kernel/task.ts";
+import { isCoroutine, isPromiseLike, type Task } from "../kernel/task.ts";
 import type { ResultOf } from "./gather.ts";
 
 /** `returnWhen` of {@link wait}: as soon as one is done. */
@@ -59,8 +59,9 @@ export function wait<J extends Job<unknown>>(
 
 /** Refuses what cannot be iterated: the usual mistake is to pass the jobs one by one. */
 export function checkJobs<J>(jobs: Iterable<J>, name: string): J[] {
+  // A coroutine is iterable as well: spread, it would run.
   const iterable = typeof jobs === "object" && jobs !== null && Symbol.iterator in jobs;
-  if (!iterable || jobs instanceof Future || typeof (jobs as { throw?: unknown; then?: unknown }).then === "function") {
+  if (!iterable || isPromiseLike(jobs) || isCoroutine(jobs)) {
     throw new TypeError(`Expected an iterable of jobs for ${name}(), got ${show(jobs)}; write ${name}([a, b])`);
   }
   return [...jobs];

@@ -27,11 +27,12 @@ export class ProgramGuard implements Guard {
     }
     this.#program = program;
     this.#process = process;
-    this.#unwatch = [host.onIdle(() => loop._abort(deadlock(loop)))];
+    this.#unwatch = [];
     for (const signal of signals) {
       const unwatch = process.onSignal(signal, () => this.#onSignal(signal));
       if (unwatch !== undefined) this.#unwatch.push(unwatch);
     }
+    this.#unwatch.push(host.onIdle(() => loop._abort(deadlock(loop))));
   }
 
   /** A cancellation that came from a signal, and from nobody else, is an interrupt. */

@@ -11,6 +11,8 @@ type AsyncHooks = typeof import("node:async_hooks");
 
 class NodeHost extends WebHost implements Host, Process {
   #asyncHooks: AsyncHooks | null | undefined;
+  readonly #neutral: Ambient | null = this.captureAmbient();
+  readonly #watching = new Set<() => void>();
 
   override readonly debug: boolean = process.env["TSYNCIO_DEBUG"] === "1";
   override readonly debugTools: DebugTools = debugTools;
@@ -34,10 +36,15 @@ class NodeHost extends WebHost implements Host, Process {
   }
 
   onSignal(signal: string, callback: () => void): (() => void) | undefined {
-    // The user's own handler comes first, as in asyncio; and workers have no signals.
-    if (process.listenerCount(signal) > 0 || !isMainThread()) return undefined;
+    // The user's own handler comes first, as in asyncio; another program's does not count. And workers have no signals.
+    const listeners = process.listeners(signal as NodeJS.Signals);
+    if (listeners.some((each) => !this.#watching.has(each as () => void)) || !isMainThread()) return undefined;
+    this.#watching.add(callback);
     process.on(signal, callback);
-    return () => process.off(signal, callback);
+    return () => {
+      process.off(signal, callback);
+      this.#watching.delete(callback);
+    };
   }
 
   interrupted(error: Error, signal: string): void {
@@ -50,13 +57,18 @@ class NodeHost extends WebHost implements Host, Process {
     });
   }
 
-  override captureAmbient(): Ambient | null {
-    return this.#hooks()?.AsyncLocalStorage.snapshot() ?? null;
+  override captureAmbient(neutral = false): Ambient | null {
+    return neutral ? this.#neutral : (this.#hooks()?.AsyncLocalStorage.snapshot() ?? null);
   }
 
   override createAsyncLocal<T>(): AsyncLocal<T> | null {
     const hooks = this.#hooks();
     return hooks === null ? null : new hooks.AsyncLocalStorage<T>();
+  }
+
+  override isHeard(signal: AbortSignal): boolean {
+    const events = process.getBuiltinModule?.("node:events");
+    return events === undefined || events.getEventListeners(signal, "abort").length > 0;
   }
 
   override guard(program: Program): Guard {

@@ -52,12 +52,16 @@ export class WebHost implements Host {
     return () => {};
   }
 
+  isHeard(_signal: AbortSignal): boolean {
+    return true;
+  }
+
   /** Nor does a page get signals. */
   guard(_program: Program): Guard {
     return { explain: (error) => error, release() {} };
   }
 
-  captureAmbient(): Ambient | null {
+  captureAmbient(_neutral?: boolean): Ambient | null {
     return null;
   }
 

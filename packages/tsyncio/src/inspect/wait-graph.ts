@@ -5,11 +5,11 @@ import type { EventLoop } from "../kernel/loop.ts";
 import type { Task } from "../kernel/task.ts";
 
 /** One line per task that waits: its name, what it waits for, and who must act before that can end. */
-export function waitLines(loop: EventLoop): string[] {
+function waitLines(loop: EventLoop): string[] {
   const lines: string[] = [];
   for (const task of tasksOf(loop)) {
     const waits = task._waits();
-    const what = waits.length === 0 ? "nothing: it is ready" : waits.map((each) => each.describe()).join(" and ");
+    const what = waits.length === 0 ? "nothing: it is ready" : [...new Set(waits.map((each) => each.describe()))].join(" and ");
     const holders = [...new Set(waits.flatMap((each) => [...each.holders()]))]
       .filter((each) => isTask(each) && !what.includes(each.name))
       .map((each) => each.name);

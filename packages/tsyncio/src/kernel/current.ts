@@ -63,8 +63,10 @@ function asyncTask(): Task<unknown> | null {
  */
 export function runningTask(): Task<unknown> | null {
   if (current.task !== null) return current.task;
-  const task = asyncTask();
-  return task === null || task.done() ? null : task;
+  let task = asyncTask();
+  // A function may outlive the operation in whose body it was called; it is still part of the task.
+  while (task?.done()) task = task._outer();
+  return task;
 }
 
 /** The loop that runs now; null outside. */

@@ -1,5 +1,6 @@
 /** Finds errors that nobody ever looks at: reported when the future is collected, at the latest when the loop closes. */
 
+import { describeError } from "../base/errors.ts";
 import type { Future } from "./future.ts";
 import type { EventLoop } from "./loop.ts";
 import { UNRETRIEVED } from "./task-flags.ts";
@@ -35,7 +36,7 @@ export class Failures {
       future: new WeakRef(future),
     };
     // Until it is read, a stack holds the receivers of its calls: the very task whose collection is waited for.
-    if (failure.exception instanceof Error) void failure.exception.stack;
+    describeError(failure.exception);
     this.#open.add(failure);
     this.#byFuture.set(future, failure);
     collected.register(future, failure, future);

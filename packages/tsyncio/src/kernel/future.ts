@@ -1,6 +1,6 @@
 /** A result that is not there yet. Mirrors asyncio/futures.py `Future`. */
 
-import { CancelledError, InvalidStateError, RuntimeError, show, unexpected } from "../base/errors.ts";
+import { CancelledError, InvalidStateError, oneLine, RuntimeError, show, unexpected } from "../base/errors.ts";
 import { Context, captureContext } from "./context.ts";
 import { current, getRunningLoop } from "./current.ts";
 import { Handle } from "./handle.ts";
@@ -126,7 +126,7 @@ export class Future<T> implements PromiseLike<T> {
     let value = error;
     if (typeof error === "function" && error.prototype instanceof Error) value = new (error as new () => Error)();
     if (typeof value !== "object" || value === null) {
-      throw unexpected("`error` to be an Error", error, "wrap it: new Error(text, { cause })");
+      throw unexpected("`error` to be an Error", error);
     }
     this._settle(FAILED, value);
   }
@@ -155,7 +155,7 @@ export class Future<T> implements PromiseLike<T> {
       throw unexpected("`callback` to be a function", callback);
     }
     if (options?.context !== undefined && !(options.context instanceof Context)) {
-      throw unexpected("`context` to be a Context", options.context, "copyContext() makes one");
+      throw unexpected("`context` to be a Context", options.context);
     }
     const entry = new Handle(this._loop, callback as never, [this], options?.context ?? captureContext());
     if (this._state === PENDING) this._addWaiting(entry);
@@ -178,7 +178,9 @@ export class Future<T> implements PromiseLike<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this._loop._await<T>(this as never).then(onFulfilled, onRejected);
+    // What is done needs no loop any more: its own may be closed.
+    const promise = this.done() ? new Promise<T>((resolve) => resolve(this.result())) : this._loop._await<T>(this as never);
+    return promise.then(onFulfilled, onRejected);
   }
 
   /** Lets coroutines `yield*` it. */
@@ -212,7 +214,7 @@ export class Future<T> implements PromiseLike<T> {
   _park(task: Task<unknown>): Error | null {
     this._flags &= ~ARMED;
     if ((this as unknown) === task) {
-      return new RuntimeError(`Cannot await ${this} in itself: it would never end`, "AWAITS_ITSELF");
+      return awaitsItself(this);
     }
     if (this._loop !== task._loop) {
       return new RuntimeError(
@@ -300,9 +302,9 @@ export class Future<T> implements PromiseLike<T> {
   _stateText(): string {
     switch (this._state) {
       case FINISHED:
-        return `finished result=${brief(this._outcome)}`;
+        return `finished result=${show(this._outcome)}`;
       case FAILED:
-        return `finished exception=${brief(this._outcome)}`;
+        return `finished exception=${oneLine(this._outcome)}`;
       case CANCELLED:
         return "cancelled";
       default:
@@ -319,16 +321,17 @@ export class Future<T> implements PromiseLike<T> {
   }
 }
 
+/** The error for a task that would wait for its own end. */
+export function awaitsItself(task: object): RuntimeError {
+  return new RuntimeError(`Cannot await ${task} in itself: it would never end`, "AWAITS_ITSELF");
+}
+
 function notDone(future: Future<never> | Future<unknown>): InvalidStateError {
   return new InvalidStateError(`Cannot take the outcome of ${future}: it is not done; await it first`);
 }
 
 function alreadyDone(future: Future<never> | Future<unknown>, action: string): InvalidStateError {
   return new InvalidStateError(`Cannot ${action} ${future}: it is done already; check done() first`);
-}
-
-function brief(value: unknown): string {
-  return value instanceof Error ? `${value.name}: ${value.message.split("\n", 1)[0]}` : show(value);
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { type ContextSlot, captureContext } from "./context.ts";
 import { current } from "./current.ts";
+import type { Ambient } from "./host.ts";
 import type { EventLoop } from "./loop.ts";
 import type { TimerEntry } from "./timers.ts";
 
@@ -19,6 +20,8 @@ export class Handle implements Runnable {
   _callback: ((...args: never[]) => unknown) | null;
   #args: readonly unknown[];
   readonly #context: ContextSlot;
+  /** The ambient state of whoever made it; null: the loop's. */
+  readonly #ambient: Ambient | null;
 
   /** @internal */
   constructor(
@@ -31,6 +34,7 @@ export class Handle implements Runnable {
     this._callback = callback;
     this.#args = args;
     this.#context = context;
+    this.#ambient = loop._ambientOfCaller();
   }
 
   /** Takes the callback back, if it has not run; then it never will. */
@@ -50,7 +54,9 @@ export class Handle implements Runnable {
     if (callback === null) return;
     current.context = this.#context;
     try {
-      callback(...(this.#args as never[]));
+      const call = (): unknown => callback(...(this.#args as never[]));
+      if (this.#ambient === null) call();
+      else this.#ambient(call);
     } catch (error) {
       this._loop.callExceptionHandler({
         message: `Exception in callback ${callback.name || "anonymous"}()`,
@@ -85,7 +91,8 @@ export class TimerHandle extends Handle implements TimerEntry {
   }
 
   override cancel(): void {
-    if (this._scheduled && !this.cancelled()) this._loop._timers.noteCancelled();
+    const counts = this._scheduled && !this.cancelled();
     super.cancel();
+    if (counts) this._loop._timerCancelled();
   }
 }

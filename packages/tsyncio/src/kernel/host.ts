@@ -27,10 +27,15 @@ export interface Host {
   report(message: string): void;
   /** Calls back when the platform has nothing left to wait for while a program is unfinished; returns how to stop watching. */
   onIdle(callback: () => void): () => void;
+  /** Whether somebody listens to a signal, so that aborting it ends a wait; true where that cannot be told. */
+  isHeard(signal: AbortSignal): boolean;
   /** Watches over a program while it runs. */
   guard(program: Program): Guard;
-  /** Remembers the platform's ambient state (AsyncLocalStorage) and gives a function that runs others in it; null where there is none. */
-  captureAmbient(): Ambient | null;
+  /**
+   * Remembers the platform's ambient state (AsyncLocalStorage), or with `neutral` that of the library's start, and gives a
+   * function that runs others in it; null where there is none.
+   */
+  captureAmbient(neutral?: boolean): Ambient | null;
   /** Makes a variable that follows async functions across `await`; null where the platform has none. */
   createAsyncLocal<T>(): AsyncLocal<T> | null;
   /** Whether debug mode is asked for by the environment. */

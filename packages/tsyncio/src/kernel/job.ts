@@ -71,7 +71,11 @@ export function notAJob(found: unknown): TypeError {
 export function asTaskBody<T>(job: Job<T>): TaskBody<T> {
   if (typeof job === "function") return job as TaskBody<T>;
   if (!(job instanceof Future) && isCoroutine(job)) return job as Coroutine<T>;
-  if (isPromiseLike(job)) return awaiting(job as PromiseLike<T> | Future<T>);
+  if (isPromiseLike(job)) {
+    // A promise that is rejected before the task's first step has somebody who looks at it.
+    if (!(job instanceof Future)) job.then(undefined, () => {});
+    return awaiting(job as PromiseLike<T> | Future<T>);
+  }
   throw notAJob(job);
 }
 

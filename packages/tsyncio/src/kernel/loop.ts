@@ -8,17 +8,17 @@
 import { host as platform } from "#host";
 import { Deque } from "../base/deque.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
-import { RuntimeError, show, unexpected } from "../base/errors.ts";
+import { describeError, RuntimeError, show, unexpected } from "../base/errors.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import { AsyncWait } from "./async-wait.ts";
 import { current, runningLoop, runningTask } from "./current.ts";
 import { Failures } from "./failures.ts";
-import { Future } from "./future.ts";
+import { awaitsItself, Future } from "./future.ts";
 import { Handle, type Runnable, TimerHandle } from "./handle.ts";
 import type { Ambient, Host } from "./host.ts";
 import type { Coroutine } from "./suspended.ts";
-import { isCoroutine, isPromiseLike, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
-import { Timers } from "./timers.ts";
+import { isCoroutine, isGeneratorFunction, isPromiseLike, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
+import { type TimerEntry, Timers } from "./timers.ts";
 
 /** What the loop tells its exception handler. */
 export interface ExceptionContext {
@@ -191,7 +191,7 @@ export class EventLoop {
   defaultExceptionHandler(context: ExceptionContext): void {
     const { message, exception, ...details } = context;
     const known = Object.entries(details).filter(([, value]) => value !== undefined);
-    const lines = known.map(([key, value]) => `${key}: ${value}`);
+    const lines = known.map(([key, value]) => `${key}: ${value instanceof Object ? String(value) : show(value)}`);
     if (exception !== undefined) lines.push(describeError(exception));
     this._host.report([message, ...lines].join("\n"));
   }
@@ -305,7 +305,10 @@ export class EventLoop {
 
   /** @internal Runs for as long as the process does: the loop for code outside of any program. */
   _runInBackground(): void {
-    this.#start().catch((error: unknown) => this._host.report(describeError(error)));
+    if (this.#running) return;
+    void this.#start();
+    // Not the state of whoever happened to be first: tasks and callbacks bring their makers' own.
+    this.#ambient = this._host.captureAmbient(true);
   }
 
   /** @internal Ends the run with an error, at once. */
@@ -328,9 +331,15 @@ export class EventLoop {
   }
 
   /** @internal Puts an entry among the timers. */
-  _schedule(when: number, entry: import("./timers.ts").TimerEntry): void {
+  _schedule(when: number, entry: TimerEntry): void {
     this._timers.push(when, entry);
     if (!this.#awake && when < this.#timerAt) this.#wake();
+  }
+
+  /** @internal Told when a timer is cancelled: outside of turns, the host is to be asked for the next one's time instead. */
+  _timerCancelled(): void {
+    this._timers.noteCancelled();
+    if (!this.#awake) this.#setTimer(this._timers.next());
   }
 
   /** @internal Runs a step outside of the ready queue: an eager first step, or one that a promise resumes. */
@@ -352,14 +361,17 @@ export class EventLoop {
     const task = runningTask();
     try {
       this._checkOpen();
+      if (task !== null && (task._self() as unknown) === operation) throw awaitsItself(task);
       return new AsyncWait<T>(this, operation, task !== null && task._loop === this ? task : null).promise;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** @internal The ambient state for a task that no task makes: the loop's own during its turns and before its start, else the caller's. */
+  /** @internal The ambient state for what is made now: that of the task that makes it, or of the caller; null: the loop's own. */
   _ambientOfCaller(): Ambient | null {
+    const task = runningTask();
+    if (task !== null) return task._self()._ambient;
     return current.loop === this || !this.#running ? null : this._host.captureAmbient();
   }
 
@@ -370,8 +382,8 @@ export class EventLoop {
 
   #check(callback: unknown, method: string): void {
     this._checkOpen();
-    if (typeof callback !== "function") {
-      throw unexpected(`a function for ${method}()`, callback, isCoroutine(callback) ? "use createTask() for a coroutine" : "");
+    if (typeof callback !== "function" || isGeneratorFunction(callback)) {
+      throw unexpected(`an ordinary function for ${method}()`, callback, "createTask() is for coroutines");
     }
   }
 
@@ -465,6 +477,9 @@ export class EventLoop {
         if (ready.length === 0 && this._timers.next() > this.#now) break;
         if (this.#now - this.#sliceStart >= SLICE || this._settling) break;
       }
+    } catch (exception) {
+      // Entries handle their own errors; should one get here all the same, the loop goes on with the next.
+      this.callExceptionHandler({ message: "Error in the event loop", exception });
     } finally {
       current.loop = loop;
       current.task = task;
@@ -511,10 +526,6 @@ function checkFunctionOrNull(name: string, value: unknown): void {
   if (value !== null && typeof value !== "function") throw unexpected(`\`${name}\` to be a function or null`, value);
 }
 
-function describeError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? String(error)) : show(error);
-}
-
 /**
  * Returns the running loop or, outside of any, the thread's default loop, which runs in the background from then on.
  *
@@ -523,10 +534,8 @@ function describeError(error: unknown): string {
 export function getEventLoop(): EventLoop {
   const running = runningLoop();
   if (running !== null) return running;
-  if (current.defaultLoop === null) {
-    current.defaultLoop = new EventLoop();
-    current.defaultLoop._runInBackground();
-  }
+  current.defaultLoop ??= new EventLoop();
+  current.defaultLoop._runInBackground();
   return current.defaultLoop;
 }
 

@@ -104,7 +104,7 @@ export abstract class Op<T> extends BaseOperation<T> {
   return(value: T): Step<T> {
     if (this._stage === NEW) this._claim();
     try {
-      this.throw(new RuntimeError(`${this.describe()} was closed while it waited`));
+      this.throw(new RuntimeError(`${this.describe()} was closed`));
     } catch {
       // It has cleaned up; the caller of return() wants no error.
     }
@@ -118,7 +118,7 @@ export function done<T>(value: T): Step<T> {
 }
 
 /** Ends an operation's step by waiting. */
-export function waitFor(what: Future<never> | Future<void>): Step<never> {
+export function suspendOn(what: Future<never> | Future<void>): Step<never> {
   return what.next() as Step<never>;
 }
 

@@ -38,10 +38,12 @@ export class PromiseWait extends Future<unknown> {
   }
 
   override describe(): string {
-    return "an async function (foreign promise)";
+    return "an async function";
   }
 
   #end(task: Task<unknown>, state: number, outcome: unknown): void {
+    // A foreign thenable may call back more than once.
+    if (this.done()) return;
     this._state = state;
     this._outcome = outcome;
     // This is a microtask, so usually no turn is on the stack, and the step may follow at once, as it does in a coroutine.

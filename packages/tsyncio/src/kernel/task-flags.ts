@@ -8,5 +8,5 @@ export const UNRETRIEVED = 2;
 export const RETRIEVED = 4;
 /** A cancellation is due at the next step or suspension. */
 export const MUST_CANCEL = 8;
-/** An error is due to be thrown into the task at its next step; a cancellation was delivered to it. */
+/** A cancellation was delivered to it, or is due. */
 export const WAS_CANCELLED = 16;

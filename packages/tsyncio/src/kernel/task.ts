@@ -101,8 +101,8 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     this._waiter = null;
     this._leaf = null;
     this._context = options?.context ?? captureContext();
-    this._ambient = parent === null ? this._loop._ambientOfCaller() : parent._self()._ambient;
-    this._name = options?.name ?? ++unnamed;
+    this._ambient = this._loop._ambientOfCaller();
+    this._name = options?.name === undefined ? ++unnamed : String(options.name);
     this.id = ++made;
     this.parentId = parent === null ? 0 : parent._self().id;
     this._cancels = 0;
@@ -140,7 +140,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       // From now on the context has an identity that both sides share.
       const context = new Context();
       context._values = this._context;
-      if (current.task === (this as unknown)) current.context = context;
+      if (current.task?._self() === (this as unknown)) current.context = context;
       this._context = context;
     }
     return this._context;
@@ -204,7 +204,11 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     const rare = this._rare;
     if (rare !== null) {
       for (const wait of [...(rare.waits ?? [])]) delivered = wait.cancel(message) || delivered;
-      rare.controller?.abort(new CancelledError(message));
+      if (rare.controller !== null) {
+        // A foreign API that listens ends its wait; it must not get the cancellation a second time in its cleanup.
+        delivered ||= this._loop._host.isHeard(rare.controller.signal);
+        rare.controller.abort(new CancelledError(message));
+      }
     }
     if (delivered) return;
     this._flags |= MUST_CANCEL;
@@ -272,10 +276,13 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   join(): Future<void> {
     const ended = new Future<void>(this._loop._option);
     ended._source = { describe: () => `end of ${this.name}`, holders: () => [this as Task<unknown>] };
-    this.addDoneCallback(() => {
+    const end = (): void => {
       this._retrieved();
       if (!ended.done()) ended.setResult();
-    });
+    };
+    this.addDoneCallback(end);
+    // Whoever stops waiting leaves nothing behind in a task that lives long.
+    ended.addDoneCallback(() => this.removeDoneCallback(end));
     return ended;
   }
 
@@ -443,6 +450,7 @@ export function step(task: Task<unknown>): void {
   let coroutine = coroutineOf(task, frame);
   for (;;) {
     let result: IteratorResult<unknown, unknown>;
+    let ended: boolean;
     try {
       // Before the first step of a function, there is no coroutine yet. A task that is cancelled by then never calls it.
       if (typeof coroutine === "function" && !failed) coroutine = task._root = call(task, coroutine) as Coroutine<unknown>;
@@ -451,6 +459,7 @@ export function step(task: Task<unknown>): void {
         if (typeof coroutine === "function") throw error;
         result = coroutine.throw(error);
       } else result = coroutine.next();
+      ended = result.done === true;
     } catch (caught) {
       const thrown = explain(error, caught);
       if (frame === null) {
@@ -463,7 +472,7 @@ export function step(task: Task<unknown>): void {
       coroutine = coroutineOf(task, frame);
       continue;
     }
-    if (result.done === true) {
+    if (ended) {
       if (frame === null) {
         leave(self, outerTask, outerContext);
         task._ended(result.value);
@@ -475,7 +484,12 @@ export function step(task: Task<unknown>): void {
       continue;
     }
     task._leaf = adoptSegment(frame, result);
-    suspend(task, result.value);
+    try {
+      suspend(task, result.value);
+    } catch (unforeseen) {
+      // What was yielded is foreign: even to look at it may throw.
+      task._throwSoon(unforeseen);
+    }
     leave(self, outerTask, outerContext);
     break;
   }
@@ -599,15 +613,15 @@ function explain(error: unknown, caught: unknown): unknown {
 }
 
 function badYield(task: Task<unknown>, value: unknown): Error {
-  const [remedy, code = "BAD_YIELD"] =
+  const remedy =
     value instanceof Future || isCoroutine(value)
-      ? ["the star is missing; write `yield* …`", "MISSING_STAR"]
+      ? "the star is missing; write `yield* …`"
       : isPromiseLike(value)
-        ? ["a coroutine awaits a promise by `yield* ensureFuture(promise)`"]
+        ? "a coroutine awaits a promise by `yield* ensureFuture(promise)`"
         : typeof value === "function"
-          ? ["call it and await what it returns, `yield* fn()`"]
+          ? "call it and await what it returns, `yield* fn()`"
           : Array.isArray(value)
-            ? ["await several things by `yield* gather(…)`"]
-            : ["a coroutine only awaits, by `yield*`; it gives a value back by `return`"];
-  return new RuntimeError(`Cannot yield ${show(value)} in task "${task.name}": ${remedy}`, code);
+            ? "await several things by `yield* gather(…)`"
+            : "a coroutine only awaits, by `yield*`; it gives a value back by `return`";
+  return new RuntimeError(`Cannot yield ${show(value)} in task "${task.name}": ${remedy}`, "BAD_YIELD");
 }

@@ -7,7 +7,7 @@ import { endProgram, runMain } from "./program.ts";
 export interface RunnerOptions {
   /** Checks and reports more, at a cost; see the README. */
   readonly debug?: boolean | undefined;
-  /** Signals that cancel the main task, and end the run at once the second time. `["SIGINT"]` by default; `[]` for none. */
+  /** Signals that cancel the main task, and all tasks the second time. `["SIGINT"]` by default; `[]` for none. */
   readonly signals?: readonly string[] | undefined;
   /** The loop to run on; a fresh one by default. It is closed at the end. */
   readonly loop?: EventLoop | undefined;
@@ -21,7 +21,7 @@ export interface RunOptions extends RunnerOptions {
 /**
  * Runs a program: the main job and all that it starts, until the main job ends; then cancels and awaits what is left.
  *
- * The first Ctrl-C cancels the main job, the second ends the run at once.
+ * The first Ctrl-C cancels the main job; after the second one it is no longer waited for, and all that runs is cancelled.
  *
  * @param job - A coroutine, a `function*`, an async function, or anything that can be awaited.
  * @param options - `debug`; `signals`; `loop`; `name` of the main task.

@@ -1,7 +1,7 @@
 /** A flag that tasks wait for. Mirrors asyncio/locks.py `Event`. */
 
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, waitFor } from "../kernel/operation.ts";
+import { done, Op, type Operation, suspendOn } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { bindLoop, type LoopBound } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
@@ -84,7 +84,7 @@ class WaitForFlag extends Op<true> {
     if (this.#event.isSet()) return done(true);
     this.#waiter = new Waiter(loop, this.#event);
     this.#event._line.push(this.#waiter);
-    return waitFor(this.#waiter);
+    return suspendOn(this.#waiter);
   }
 
   override _resume(): IteratorResult<Suspension, true> {

@@ -5,7 +5,7 @@ import { AsyncWait } from "../kernel/async-wait.ts";
 import { currentTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, operation, waitFor } from "../kernel/operation.ts";
+import { done, Op, type Operation, operation, suspendOn } from "../kernel/operation.ts";
 import type { Coroutine, Suspension, WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import { bindLoop, type LoopBound } from "./loop-bound.ts";
@@ -151,7 +151,7 @@ class Acquire extends Op<Guard> {
     if (lock._tryTake()) return done(new OnceGuard(lock));
     this.#waiter = new Waiter(loop, lock);
     lock._line.push(this.#waiter);
-    return waitFor(this.#waiter);
+    return suspendOn(this.#waiter);
   }
 
   override _resume(): IteratorResult<Suspension, Guard> {

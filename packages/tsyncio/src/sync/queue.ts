@@ -3,7 +3,7 @@
 import { Deque } from "../base/deque.ts";
 import { QueueEmpty, QueueFull, QueueShutDown, show } from "../base/errors.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, waitFor } from "../kernel/operation.ts";
+import { done, Op, type Operation, suspendOn } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { bindLoop, type LoopBound } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
@@ -274,7 +274,7 @@ class Put<T> extends Op<void> {
     const queue = this.#queue;
     if (queue.full() && !queue._isShutDown) {
       this.#waiter = queue._waiter("put");
-      return waitFor(this.#waiter);
+      return suspendOn(this.#waiter);
     }
     queue.putNowait(this.#item);
     return done(undefined);
@@ -315,7 +315,7 @@ class Get<T> extends Op<T> {
     const queue = this.#queue;
     if (queue.empty() && !queue._isShutDown) {
       this.#waiter = queue._waiter("get");
-      return waitFor(this.#waiter);
+      return suspendOn(this.#waiter);
     }
     return done(queue.getNowait());
   }
@@ -342,7 +342,7 @@ class Join<T> extends Op<void> {
   override _start(): IteratorResult<Suspension, void> {
     if (this.#queue._unfinished === 0) return done(undefined);
     this.#waiter = this.#queue._waiter("join");
-    return waitFor(this.#waiter);
+    return suspendOn(this.#waiter);
   }
 
   override _resume(): IteratorResult<Suspension, void> {

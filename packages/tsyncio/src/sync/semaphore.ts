@@ -3,7 +3,7 @@
 import { show } from "../base/errors.ts";
 import { type Body, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, operation, waitFor } from "../kernel/operation.ts";
+import { done, Op, type Operation, operation, suspendOn } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { type Guard, OnceGuard, withGuard } from "./lock.ts";
 import { bindLoop, type LoopBound } from "./loop-bound.ts";
@@ -127,7 +127,7 @@ class Acquire extends Op<Guard> {
     if (semaphore._tryTake()) return done(new OnceGuard(semaphore));
     this.#waiter = new Waiter(loop, semaphore);
     semaphore._line.push(this.#waiter);
-    return waitFor(this.#waiter);
+    return suspendOn(this.#waiter);
   }
 
   override _resume(): IteratorResult<Suspension, Guard> {

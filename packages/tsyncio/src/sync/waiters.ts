@@ -1,4 +1,4 @@
-/** A fair line of waiters, used by every primitive: joining, waking and leaving are O(1), in any order. */
+/** A fair line of waiters, used by every primitive: joining and leaving are O(1), in any order. */
 
 import { type Linked, LinkedList } from "../base/linked-list.ts";
 import { FINISHED, Future } from "../kernel/future.ts";

@@ -14,11 +14,11 @@ const attempt = (log: string[], name: string, delay: number, fails = false) =>
 test("staggeredRace() starts only the first, when it succeeds within the delay", async () => {
   const seen = await virtually(function* () {
     const log: string[] = [];
-    const result = yield* staggeredRace([attempt(log, "a", 5), attempt(log, "b", 1)], 10);
-    return [log, result];
+    const { value, winner, exceptions } = yield* staggeredRace([attempt(log, "a", 5), attempt(log, "b", 1)], 10);
+    return [log, value, winner, exceptions];
   });
 
-  expect(seen).toEqual([["a starts at 0"], { value: "a", winner: 0, exceptions: [null] }]);
+  expect(seen).toEqual([["a starts at 0"], "a", 0, [null]]);
 });
 
 test("staggeredRace() starts the next after the delay, and cancels and awaits the loser", async () => {
@@ -82,7 +82,9 @@ test("staggeredRace() gives all errors and no winner, when all fail", async () =
 });
 
 test("staggeredRace() of nothing has no winner", async () => {
-  expect(await virtually(() => staggeredRace([], 5))).toEqual({ value: undefined, winner: undefined, exceptions: [] });
+  const { value, winner, exceptions } = await virtually(() => staggeredRace([], 5));
+
+  expect([value, winner, exceptions]).toEqual([undefined, undefined, []]);
 });
 
 test("staggeredRace() has one winner, when two succeed in the same turn", async () => {
@@ -129,4 +131,10 @@ for (const spelling of ["function*", "async"] as const) {
 
 test("staggeredRace() throws TypeError at once, when given no iterable", () => {
   expect(() => staggeredRace((() => 1) as never, 5)).toThrow(TypeError);
+});
+
+test("staggeredRace() can be taken apart as asyncio's tuple", async () => {
+  const [value, winner, exceptions] = await virtually(() => staggeredRace([() => sleep(1, "a")], null));
+
+  expect([value, winner, exceptions]).toEqual(["a", 0, [null]]);
 });

@@ -223,7 +223,7 @@ function settle(promises: Promise<unknown>[]): Future<string[]> {
 }
 
 test.each([
-  ["a coroutine", () => sleep(1), /use createTask\(\) for a coroutine/],
+  ["a coroutine", () => sleep(1), /createTask\(\) is for coroutines/],
   ["a number", () => 5, /got 5 \(number\)/],
 ])("callSoon() of %s is refused", (_, value, message) => {
   const { loop } = virtualLoop();

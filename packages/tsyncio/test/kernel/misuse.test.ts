@@ -3,6 +3,7 @@ import {
   type Coroutine,
   coroutine,
   createTask,
+  currentTask,
   EventLoop,
   ensureFuture,
   Future,
@@ -76,6 +77,11 @@ test("`yield*` on an array or a string is answered by an error, at its first ite
       yield* [1] as unknown as Coroutine<void>;
     }),
   ).rejects.toThrow(/1 \(number\)/);
+  await expect(
+    virtually(function* () {
+      yield* [sleep(1)] as unknown as Coroutine<void>;
+    }),
+  ).rejects.toThrow(/the star is missing/);
 });
 
 test("a bare `yield` of nothing is one turn, as in asyncio", async () => {
@@ -129,15 +135,48 @@ test("a task cannot await itself, in either spelling", async () => {
       yield* star;
     });
     const fn: Task<unknown> = createTask(async () => {
-      await sleep(0);
-      await star.join();
+      await currentTask();
     });
     yield* star.join();
     yield* fn.join();
-    return [star.exception()];
+    return [star.exception(), fn.exception()];
   });
 
-  expect(String(errors[0])).toMatch(/Cannot await <Task .*> in itself/);
+  for (const error of errors) {
+    expect(String(error)).toMatch(/Cannot await <Task .*> in itself/);
+    expect(error).toMatchObject({ code: "AWAITS_ITSELF" });
+  }
+});
+
+test("a coroutine passed where a list of jobs belongs is refused, and does not run", async () => {
+  const log: string[] = [];
+  function* job(): Coroutine<void> {
+    log.push("ran");
+    yield* sleep(1);
+  }
+
+  await virtually(function* () {
+    expect(() => wait(job() as never)).toThrow(/write wait\(\[a, b\]\)/);
+    expect(() => asCompleted(job() as never)).toThrow(/write asCompleted\(\[a, b\]\)/);
+    expect(() => wait(createTask(sleep(0)) as never)).toThrow(/an instance of Task/);
+  });
+
+  expect(log).toEqual([]);
+});
+
+test("callSoon() of a generator function is refused: it would run nothing", async () => {
+  await virtually(function* () {
+    expect(() => getRunningLoop().callSoon(function* () {} as never)).toThrow(/createTask\(\) is for coroutines/);
+    expect(() => getRunningLoop().callLater(1, coroutine(function* () {}) as never)).toThrow(TypeError);
+  });
+});
+
+test("a task's name is text, whatever was given", async () => {
+  expect(
+    await virtually(function* () {
+      return createTask(sleep(0), { name: 12345 as never }).name;
+    }),
+  ).toBe("12345");
 });
 
 test("a Future of another loop is refused", async () => {

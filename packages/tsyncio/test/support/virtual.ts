@@ -55,8 +55,11 @@ export class VirtualHost implements Host {
   guard(program: Parameters<Host["guard"]>[0]): ReturnType<Host["guard"]> {
     return new ProgramGuard(program, this, { onSignal: () => undefined, interrupted() {} });
   }
-  captureAmbient(): ReturnType<Host["captureAmbient"]> {
-    return platform.captureAmbient();
+  isHeard(signal: AbortSignal): boolean {
+    return platform.isHeard(signal);
+  }
+  captureAmbient(neutral?: boolean): ReturnType<Host["captureAmbient"]> {
+    return platform.captureAmbient(neutral);
   }
   createAsyncLocal<T>(): ReturnType<typeof platform.createAsyncLocal<T>> {
     return platform.createAsyncLocal<T>();
