@@ -91,3 +91,13 @@ function isMainThread(): boolean {
 }
 
 export const host: Host = new NodeHost();
+
+// Two copies of the library in one process have two notions of "the current task"; say so instead of failing oddly.
+const COPIES = Symbol.for("tsyncio.copies");
+const shared = globalThis as { [COPIES]?: number };
+shared[COPIES] = (shared[COPIES] ?? 0) + 1;
+if (shared[COPIES] === 2) {
+  host.report(
+    "tsyncio is loaded twice in this process: tasks of one copy are unknown to the other. Make all packages use one version (npm ls tsyncio).",
+  );
+}

@@ -42,14 +42,6 @@ export const current: Current = {
   asyncTask: null,
 };
 
-// Two copies of the library in one process have two notions of "the current task"; say so instead of failing oddly.
-const COPIES = Symbol.for("tsyncio.copies");
-const shared = globalThis as { [COPIES]?: number };
-shared[COPIES] = (shared[COPIES] ?? 0) + 1;
-if (shared[COPIES] === 2) {
-  host.report("tsyncio is loaded twice; see npm ls tsyncio");
-}
-
 /** The task whose async function runs now, after an `await`; it may have ended, if the function left something behind. */
 function asyncTask(): Task<unknown> | null {
   // A callback of the loop belongs to no task, whatever the platform remembers.
