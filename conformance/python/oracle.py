@@ -109,6 +109,9 @@ def trace_of(make, max_turns=20000):
         log(f"HANDLER {kind} {'' if e is None else err(e)}")
     loop.set_exception_handler(handler)
     main = None
+    # CPython holds tasks weakly: one that waits for a future nobody can reach any more may be collected, and its coroutine
+    # closed, at any moment. tsyncio holds them (docs/decisions/0012), so nothing is collected while the program runs.
+    gc.disable()
     try:
         try:
             main = loop.create_task(make(log, loop))
@@ -131,6 +134,7 @@ def trace_of(make, max_turns=20000):
                     loop.run_forever()
                 except BaseException: pass
     finally:
+        gc.enable()
         try: loop.close()
         finally: events._set_running_loop(saved)
     return "\n".join(trace)
