@@ -33,6 +33,11 @@ export function createTask<T>(job: Job<T>, options: TaskOptions = {}): Task<T> {
  * @returns a Future of the caller's loop (the default loop outside of any): cancelling it cancels the job.
  *
  * **Suspends** never. **Source** asyncio/tasks.py `run_coroutine_threadsafe`; between threads, see decision 0006.
+ *
+ * @example
+ * ```ts
+ * yield* runCoroutineThreadsafe(sleep(1, "there"), getRunningLoop()); // => "there"
+ * ```
  */
 export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): Future<T> {
   const outer = (runningLoop() ?? getEventLoop()).createFuture<T>();

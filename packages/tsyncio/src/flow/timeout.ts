@@ -128,7 +128,16 @@ export function timeout<T>(duration: Duration | undefined | null, body: Body<[sc
   return operation(underTimeout(delay, false, body), "timeout");
 }
 
-/** As {@link timeout}, with the deadline as a time on the loop's clock (`loop.time()`, milliseconds). */
+/**
+ * As {@link timeout}, with the deadline as a time on the loop's clock (`loop.time()`, milliseconds).
+ *
+ * **Suspends** as the body does. **Cancel** goes to the body. **Source** asyncio/timeouts.py `timeout_at`.
+ *
+ * @example
+ * ```ts
+ * yield* timeoutAt(getRunningLoop().time() + 1000, () => sleep(1, "in time")); // => "in time"
+ * ```
+ */
 export function timeoutAt<T>(when: number | undefined | null, body: Body<[scope: Timeout], T>): Operation<T> {
   const at = millisecondsOrNever(when, "when");
   checkBody(body, "timeoutAt");

@@ -204,6 +204,14 @@ export class Context {
  * Copies the current context. O(1).
  *
  * **Suspends** never. **Source** Python `contextvars.copy_context`.
+ *
+ * @example
+ * ```ts
+ * const user = new ContextVar("user", { default: "nobody" });
+ * const context = copyContext();
+ * context.run(() => user.set("ada"));
+ * [context.get(user), user.get()]; // => ["ada", "nobody"]
+ * ```
  */
 export function copyContext(): Context {
   const copy = new Context();

@@ -74,6 +74,11 @@ export function runningLoop(): EventLoop | null {
  * @throws {RuntimeError} when no loop runs here: outside of tasks and callbacks.
  *
  * **Suspends** never. **Source** asyncio/events.py `get_running_loop`.
+ *
+ * @example
+ * ```ts
+ * getRunningLoop().isRunning(); // => true
+ * ```
  */
 export function getRunningLoop(): EventLoop {
   const loop = runningLoop();
@@ -88,6 +93,11 @@ export function getRunningLoop(): EventLoop {
  * platform has AsyncLocalStorage (Node, Bun, Deno).
  *
  * **Suspends** never. **Source** asyncio/tasks.py `current_task`.
+ *
+ * @example
+ * ```ts
+ * yield* createTask(() => currentTask()?.name, { name: "me" }); // => "me"
+ * ```
  */
 export function currentTask(): Task<unknown> | null {
   return runningTask()?._self() ?? null;

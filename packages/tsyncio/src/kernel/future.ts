@@ -337,7 +337,13 @@ function alreadyDone(future: Future<never> | Future<unknown>, action: string): I
 /**
  * Tells whether a value is a Future or Task of this library.
  *
- * **Source** asyncio/futures.py `isfuture`.
+ * **Suspends** never. **Source** asyncio/futures.py `isfuture`.
+ *
+ * @example
+ * ```ts
+ * isFuture(new Future()); // => true
+ * isFuture(Promise.resolve()); // => false
+ * ```
  */
 export function isFuture(value: unknown): value is Future<unknown> {
   return value instanceof Future;

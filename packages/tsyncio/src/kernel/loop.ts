@@ -161,6 +161,7 @@ export class EventLoop {
     this._checkOpen();
     if (typeof body !== "function" && !isCoroutine(body))
       throw unexpected("a coroutine or a function that makes one", body, "wrap a promise by ensureFuture(promise)");
+    if (typeof options !== "object") throw unexpected("`options` to be an object such as { name }", options);
     if (this.#taskFactory !== null) return this.#taskFactory(this, body, options);
     return new Task<T>(body, options, this);
   }
@@ -530,6 +531,11 @@ function checkFunctionOrNull(name: string, value: unknown): void {
  * Returns the running loop or, outside of any, the thread's default loop, which runs in the background from then on.
  *
  * **Suspends** never. **Source** asyncio/events.py `get_event_loop`; differs: decision 0004.
+ *
+ * @example
+ * ```ts
+ * getEventLoop() === getRunningLoop(); // => true
+ * ```
  */
 export function getEventLoop(): EventLoop {
   const running = runningLoop();
@@ -543,6 +549,14 @@ export function getEventLoop(): EventLoop {
  * The tasks of a loop that are not done, in order of birth; by default of the running one.
  *
  * **Suspends** never. **Source** asyncio/tasks.py `all_tasks`.
+ *
+ * @example
+ * ```ts
+ * const task = createTask(sleep(1));
+ * allTasks().has(task); // => true
+ * yield* task;
+ * allTasks().has(task); // => false
+ * ```
  */
 export function allTasks(loop?: EventLoop): Set<Task<unknown>> {
   const of = loop ?? runningLoop() ?? current.defaultLoop;

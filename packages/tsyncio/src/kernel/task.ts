@@ -570,7 +570,13 @@ export const MAKES_COROUTINE: unique symbol = Symbol("tsyncio.makesCoroutine");
 /**
  * Tells whether a value is a coroutine: what a generator function or a wrapped one returns.
  *
- * **Source** asyncio/coroutines.py `iscoroutine`.
+ * **Suspends** never. **Source** asyncio/coroutines.py `iscoroutine`.
+ *
+ * @example
+ * ```ts
+ * isCoroutine((function* () {})()); // => true
+ * isCoroutine(Promise.resolve()); // => false
+ * ```
  */
 export function isCoroutine(value: unknown): value is Coroutine<unknown> {
   if (typeof value !== "object" || value === null || value instanceof Future) return false;

@@ -5,7 +5,7 @@ import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
-import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
 
 // STATE  filling ──last party arrives──▶ draining ──last party leaves──▶ filling
@@ -42,7 +42,7 @@ export class Barrier implements WaitSource, LoopBound {
       throw new RangeError(`Expected \`parties\` to be an integer ≥ 1, got ${show(parties)}`);
     }
     this.parties = parties;
-    this.name = options?.name;
+    this.name = nameIn(options);
   }
 
   /** How many wait at the barrier while it fills; 0 at other times. */

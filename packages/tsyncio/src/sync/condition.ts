@@ -6,7 +6,7 @@ import type { EventLoop } from "../kernel/loop.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import { type Guard, Lock, withGuard } from "./lock.ts";
-import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
 
 /**
@@ -45,7 +45,7 @@ export class Condition implements WaitSource, LoopBound {
     if (lock !== undefined && !(lock instanceof Lock)) {
       throw new TypeError(`Expected \`lock\` to be a Lock, got ${show(lock)}`);
     }
-    this.name = options?.name;
+    this.name = nameIn(options);
     this.#lock = lock ?? new Lock(options);
   }
 

@@ -3,7 +3,7 @@
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, Op, type Operation, suspendOn } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
-import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
 
 /**
@@ -25,7 +25,7 @@ export class Event implements WaitSource, LoopBound {
 
   /** @param options - `name`: shown in wait graphs. */
   constructor(options?: { readonly name?: string | undefined }) {
-    this.name = options?.name;
+    this.name = nameIn(options);
   }
 
   isSet(): boolean {

@@ -8,7 +8,7 @@ import type { EventLoop } from "../kernel/loop.ts";
 import { done, Op, type Operation, operation, suspendOn } from "../kernel/operation.ts";
 import type { Coroutine, Suspension, WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
-import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
 
 /** What `acquire()` returns: truthy, and `using guard = yield* lock.acquire()` releases at the end of the block. */
@@ -41,7 +41,7 @@ export class Lock implements WaitSource, LoopBound {
 
   /** @param options - `name`: shown in wait graphs. */
   constructor(options?: { readonly name?: string | undefined }) {
-    this.name = options?.name;
+    this.name = nameIn(options);
   }
 
   locked(): boolean {

@@ -1,6 +1,6 @@
 /** Primitives belong to the loop that uses them first; another loop's use is refused at once, contended or not. */
 
-import { RuntimeError } from "../base/errors.ts";
+import { RuntimeError, unexpected } from "../base/errors.ts";
 import { getRunningLoop } from "../kernel/current.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 
@@ -21,4 +21,10 @@ export function bindLoop(primitive: LoopBound): EventLoop {
   }
   primitive._loop = loop;
   return loop;
+}
+
+/** The name in a primitive's options; refuses a bare name, which would be ignored without a word. */
+export function nameIn(options: { readonly name?: string | undefined } | undefined): string | undefined {
+  if (options !== undefined && typeof options !== "object") throw unexpected("options such as { name }", options);
+  return options?.name;
 }

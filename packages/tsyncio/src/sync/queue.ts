@@ -5,7 +5,7 @@ import { QueueEmpty, QueueFull, QueueShutDown, show } from "../base/errors.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, Op, type Operation, suspendOn } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
-import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
 
 /** What holds the items of a queue, and decides their order. */
@@ -55,7 +55,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
       throw new RangeError(`Expected \`maxsize\` to be an integer (0: no limit), got ${show(maxsize)}`);
     }
     this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
-    this.name = options?.name;
+    this.name = nameIn(options);
     this.#items = this._makeStore();
   }
 

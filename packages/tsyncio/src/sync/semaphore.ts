@@ -6,7 +6,7 @@ import type { EventLoop } from "../kernel/loop.ts";
 import { done, Op, type Operation, operation, suspendOn } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { type Guard, OnceGuard, withGuard } from "./lock.ts";
-import { bindLoop, type LoopBound } from "./loop-bound.ts";
+import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
 
 /**
@@ -36,7 +36,7 @@ export class Semaphore implements WaitSource, LoopBound {
       throw new RangeError(`Expected \`value\` to be an integer ≥ 0, got ${show(value)}`);
     }
     this.#free = value;
-    this.name = options?.name;
+    this.name = nameIn(options);
   }
 
   /** Whether `acquire()` would have to wait: no permit is free, or somebody waits already. */
@@ -154,7 +154,15 @@ class Acquire extends Op<Guard> {
   }
 }
 
-/** A semaphore that refuses more releases than acquires: they are a mistake of the program. */
+/**
+ * A semaphore that refuses more releases than acquires: they are a mistake of the program.
+ *
+ * @example
+ * ```ts
+ * const seats = new BoundedSemaphore(1);
+ * seats.release(); // throws RangeError
+ * ```
+ */
 export class BoundedSemaphore extends Semaphore {
   readonly #bound: number;
 

@@ -285,3 +285,39 @@ test("sleep() never ends before its time, on the real clock [real]", async () =>
 
   expect(early).toEqual([]);
 });
+
+test.each([0.001, 0.05, 0.3, 5])(
+  "the loop hands the thread back within 2 ms and one stride, when each step takes %f ms",
+  async (cost) => {
+    /** A clock that only steps move. */
+    class SteppedHost extends VirtualHost {
+      clock = 0;
+      readonly slices: number[] = [];
+      override now(): number {
+        return this.clock;
+      }
+      override wakeSoon(callback: () => void): void {
+        super.wakeSoon(() => {
+          const start = this.clock;
+          callback();
+          this.slices.push(this.clock - start);
+        });
+      }
+      override wakeSettled(callback: () => void): void {
+        super.wakeSoon(callback);
+      }
+    }
+    const host = new SteppedHost();
+    const loop = new EventLoop({ host });
+
+    await loop.runUntilComplete(function* () {
+      for (let i = 0; i < 20_000; i++) {
+        host.clock += cost;
+        yield* sleep(0);
+      }
+    });
+
+    expect(host.slices.length).toBeGreaterThan(2);
+    expect(Math.max(...host.slices)).toBeLessThanOrEqual(2 + Math.max(0.3, cost) + 1e-6);
+  },
+);
