@@ -1,6 +1,6 @@
 /** Starting tasks. Mirrors asyncio/tasks.py `create_task` and the eager task factory. */
 
-import { RuntimeError } from "../base/errors.ts";
+import { falsyError, RuntimeError } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
 import { FAILED, type Future } from "../kernel/future.ts";
 import { asTaskBody, type Job } from "../kernel/job.ts";
@@ -44,7 +44,13 @@ export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): Future<
   const body = asTaskBody(job);
   loop.callSoonThreadsafe(() => {
     if (outer.done()) return;
-    const task = loop.createTask(body);
+    let task: Task<T>;
+    try {
+      task = loop.createTask(body);
+    } catch (error) {
+      outer._settle(FAILED, error ? error : falsyError("The task factory", error));
+      throw error;
+    }
     outer.addDoneCallback(() => {
       if (outer.cancelled()) task.cancel();
     });
@@ -59,11 +65,12 @@ export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): Future<
 }
 
 /**
- * A task factory whose tasks run their first step at once: `loop.setTaskFactory(eagerTaskFactory)`.
+ * A task factory whose tasks run their first step at once, unless made with `eager: false`: `loop.setTaskFactory(eagerTaskFactory)`.
  *
  * **Source** asyncio/tasks.py `eager_task_factory`.
  */
-export const eagerTaskFactory: TaskFactory = (loop, body, options) => new Task(body, { ...options, eager: true, loop });
+export const eagerTaskFactory: TaskFactory = (loop, body, options) =>
+  new Task(body, { ...options, eager: options.eager ?? true, loop });
 
 /**
  * Makes an eager task factory for a class of tasks of your own.
@@ -78,7 +85,7 @@ export function createEagerTaskFactory(
   if (typeof taskClass !== "function" || !(taskClass === Task || taskClass.prototype instanceof Task)) {
     throw new TypeError("Expected a class that extends Task");
   }
-  return (loop, body, options) => new taskClass(body, { ...options, eager: true, loop });
+  return (loop, body, options) => new taskClass(body, { ...options, eager: options.eager ?? true, loop });
 }
 
 /** The task that an operation needs to act upon. */

@@ -28,7 +28,10 @@ export function shield<T>(job: Job<T>): Future<T> {
   if (inner.done()) return inner;
   const loop = inner.getLoop();
   const outer = loop.createFuture<T>();
-  outer._source = { describe: () => `shield of ${inner.describe()}`, holders: () => inner.holders() };
+  outer._source = {
+    describe: () => `shield of ${inner.describe()}`,
+    holders: () => [inner as Task<unknown>, ...inner.holders()],
+  };
   const copy = (): void => {
     if (outer.done()) return;
     if (inner.cancelled()) outer.cancel();

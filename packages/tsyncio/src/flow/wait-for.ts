@@ -8,6 +8,7 @@ import { callBody, ensureFuture, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
+import type { Task } from "../kernel/task.ts";
 import { isCoroutine, isPromiseLike } from "../kernel/task.ts";
 import { deadline, Timeout } from "./timeout.ts";
 
@@ -64,7 +65,7 @@ function* atOnce<T>(job: Job<T>): Coroutine<T> {
 /** Cancels a future and waits for its end on a future of its own, so that the wait can itself be cancelled. */
 function* cancelAndAwait(future: Future<unknown>, loop: EventLoop): Coroutine<void> {
   const waiter = new Future<void>(loop._option);
-  waiter._source = { describe: () => `end of ${future.describe()}` };
+  waiter._source = { describe: () => `end of ${future.describe()}`, holders: () => [future as Task<unknown>] };
   const release = (): void => {
     if (!waiter.done()) waiter.setResult();
   };

@@ -9,6 +9,10 @@ export function stackOf(task: Task<unknown>): Location[] {
   for (let frame = task._leaf; frame !== null; frame = frame._caller) frames.unshift(frame);
   const root: unknown = task.done() ? null : task._root;
   if (String(root) === "[object Generator]") frames.unshift({ _generator: root as object, describe: () => "coroutine" });
+  // A wrapped call that has not suspended yet is in no frame.
+  else if (frames.length === 0 && typeof root === "object" && root !== null && "_generator" in root) {
+    frames.push(root as Suspendable);
+  }
   return task._loop._host.locate(frames);
 }
 

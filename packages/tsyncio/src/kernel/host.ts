@@ -1,6 +1,7 @@
 /** The platform as the kernel sees it: the only door for time, order, chance and output. */
 
 import type { DebugTools } from "./debug-tools.ts";
+import type { Runnable } from "./handle.ts";
 import type { EventLoop } from "./loop.ts";
 import type { Task } from "./task.ts";
 
@@ -27,6 +28,8 @@ export interface Host {
   report(message: string): void;
   /** Calls back when the platform has nothing left to wait for while a program is unfinished; returns how to stop watching. */
   onIdle(callback: () => void): () => void;
+  /** Makes the ready queue of a loop, where it is not to be first in, first out; the testing kit explores other orders. */
+  createQueue?(loop: EventLoop): ReadyQueue;
   /** Whether somebody listens to a signal, so that aborting it ends a wait; true where that cannot be told. */
   isHeard(signal: AbortSignal): boolean;
   /** Watches over a program while it runs. */
@@ -44,6 +47,13 @@ export interface Host {
   readonly debugTools: DebugTools | null;
   /** Says where suspended frames stand, as far as the platform can tell. */
   locate(frames: readonly Suspendable[]): Location[];
+}
+
+/** What is ready to run; `shift` decides what goes next. */
+export interface ReadyQueue {
+  readonly length: number;
+  push(entry: Runnable): void;
+  shift(): Runnable | undefined;
 }
 
 /** A program that runs, as its guard sees it. */

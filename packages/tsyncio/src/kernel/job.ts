@@ -62,6 +62,11 @@ function fromPromise<T>(promise: PromiseLike<T>, loop: EventLoop): Future<T> {
   return future;
 }
 
+/** Whether it stands for a promise. */
+export function isPromised(future: Future<unknown>): boolean {
+  return future._source === promised;
+}
+
 /** The error for what cannot be awaited. */
 export function notAJob(found: unknown): TypeError {
   return unexpected("a coroutine, a Future, a promise or a function that makes one", found);

@@ -15,7 +15,7 @@ import { current, runningLoop, runningTask } from "./current.ts";
 import { Failures } from "./failures.ts";
 import { awaitsItself, Future } from "./future.ts";
 import { Handle, type Runnable, TimerHandle } from "./handle.ts";
-import type { Ambient, Host } from "./host.ts";
+import type { Ambient, Host, ReadyQueue } from "./host.ts";
 import type { Coroutine } from "./suspended.ts";
 import { isCoroutine, isGeneratorFunction, isPromiseLike, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
 import { type TimerEntry, Timers } from "./timers.ts";
@@ -64,6 +64,8 @@ export class EventLoop {
   readonly _failures: Failures = new Failures(this);
   /** @internal The option of futures that says they belong here. */
   readonly _option: { readonly loop: EventLoop } = { loop: this };
+  /** @internal How many of its tasks got no name of their own. */
+  _unnamed = 0;
   /** @internal An async function has been resumed: microtasks run before the next entry of the ready queue. */
   _settling = false;
   /** @internal */
@@ -71,7 +73,7 @@ export class EventLoop {
   /** Steps and callbacks that take longer, in milliseconds, are reported in debug mode. */
   slowCallbackDuration = 100;
 
-  #ready = new Deque<Runnable>();
+  #ready: ReadyQueue;
   #running = false;
   #stopping = false;
   #closed = false;
@@ -94,6 +96,7 @@ export class EventLoop {
 
   constructor(options?: EventLoopOptions) {
     this._host = options?.host ?? platform;
+    this.#ready = this._host.createQueue?.(this) ?? new Deque<Runnable>();
     this._debug = options?.debug ?? platform.debug;
     current.debug ||= this._debug;
   }

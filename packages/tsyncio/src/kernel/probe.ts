@@ -2,6 +2,7 @@
 
 import { current } from "./current.ts";
 import type { Future } from "./future.ts";
+import type { EventLoop } from "./loop.ts";
 import type { Task } from "./task.ts";
 
 export interface Probe {
@@ -11,6 +12,8 @@ export interface Probe {
   waits(task: Task<unknown>, what: Future<unknown> | null): void;
   cancelled(task: Task<unknown>): void;
   finished(task: Task<unknown>): void;
+  /** A lock, a queue or the like is used for the first time, in a loop. */
+  bound(primitive: object, loop: EventLoop): void;
 }
 
 /** Puts a probe into the slot, or takes it out with null; returns the one that was there. */

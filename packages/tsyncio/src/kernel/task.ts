@@ -48,7 +48,6 @@ const TAKEN: unique symbol = Symbol("tsyncio.taken");
 
 const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as FunctionConstructor;
 
-let unnamed = 0;
 let made = 0;
 
 /**
@@ -97,12 +96,13 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     // PERF  the loop comes by itself: to spread it into the options would cost more than the task.
     super(_loop === undefined ? options : _loop._option);
     const parent = runningTask();
+    // Before the coroutine is taken: what is given as name may throw.
+    this._name = options?.name === undefined ? ++this._loop._unnamed : String(options.name);
     this._root = take(body);
     this._waiter = null;
     this._leaf = null;
     this._context = options?.context ?? captureContext();
     this._ambient = this._loop._ambientOfCaller();
-    this._name = options?.name === undefined ? ++unnamed : String(options.name);
     this.id = ++made;
     this.parentId = parent === null ? 0 : parent._self().id;
     this._cancels = 0;
@@ -116,8 +116,11 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   _begin(eager: boolean): void {
     this._loop._tasks.push(this as Task<unknown>);
     current.probe?.created(this as Task<unknown>);
-    if (eager && this._loop.isRunning()) this._loop._stepNow(this as Task<unknown>);
-    else this._loop._enqueue(this);
+    if (eager && this._loop.isRunning()) {
+      this._loop._stepNow(this as Task<unknown>);
+      // As asyncio has it: what was over at once never shows its coroutine.
+      if (this.done()) this._root = null as never;
+    } else this._loop._enqueue(this);
   }
 
   /** The name that messages and dumps show. */
@@ -129,9 +132,9 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     this._name = String(name);
   }
 
-  /** What it runs: the coroutine, or the function before it has started; null once done. */
+  /** What it runs: the coroutine, or the function before it has started; null when it was done as soon as it was made. */
   getCoro(): TaskBody<T> | null {
-    return this.done() ? null : this._root;
+    return this._root;
   }
 
   /** The Context that it runs in. */

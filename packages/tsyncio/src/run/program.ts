@@ -1,5 +1,6 @@
 /** The two halves of a program's life: its main job, and its end. */
 
+import { AsyncWait } from "../kernel/async-wait.ts";
 import type { Context } from "../kernel/context.ts";
 import { current } from "../kernel/current.ts";
 import { FAILED } from "../kernel/future.ts";
@@ -40,7 +41,8 @@ export async function endProgram(loop: EventLoop): Promise<void> {
   }
 }
 
-async function cancelAllTasks(loop: EventLoop): Promise<void> {
+/** Cancels all tasks of a loop that is not running, and waits until they have ended. */
+export async function cancelAllTasks(loop: EventLoop): Promise<void> {
   // A task that can never end must not end the process silently: it is reported when the loop closes.
   const unwatch = loop._host.onIdle(() => loop.stop());
   try {
@@ -62,11 +64,11 @@ async function cancelAllTasks(loop: EventLoop): Promise<void> {
   }
 }
 
-/** A task, or an operation that an async function started and did not wait for before it ended. */
+/** A task, or an operation that an async function awaits that was left behind by the task it belonged to. */
 function isOnItsOwn(task: Task<unknown>): boolean {
-  const owner = task._self();
-  if (owner === task) return true;
+  if (!(task instanceof AsyncWait)) return true;
+  const abandoned = task.owner?._self().done() ?? true;
   // Nobody waits for that function, so nobody would look at its rejection: it is left where it is.
-  if (owner.done()) Object.assign(task, { resolve() {}, reject() {} });
-  return owner.done();
+  if (abandoned) Object.assign(task, { resolve() {}, reject() {} });
+  return abandoned;
 }

@@ -1,7 +1,7 @@
 /** Primitives belong to the loop that uses them first; another loop's use is refused at once, contended or not. */
 
 import { RuntimeError, unexpected } from "../base/errors.ts";
-import { getRunningLoop } from "../kernel/current.ts";
+import { current, getRunningLoop } from "../kernel/current.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 
 export interface LoopBound {
@@ -20,6 +20,7 @@ export function bindLoop(primitive: LoopBound): EventLoop {
     );
   }
   primitive._loop = loop;
+  current.probe?.bound(primitive, loop);
   return loop;
 }
 

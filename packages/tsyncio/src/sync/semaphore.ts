@@ -164,17 +164,18 @@ class Acquire extends Op<Guard> {
  * ```
  */
 export class BoundedSemaphore extends Semaphore {
-  readonly #bound: number;
+  /** @internal */
+  readonly _bound: number;
 
   constructor(value = 1, options?: { readonly name?: string | undefined }) {
     super(value, options);
-    this.#bound = value;
+    this._bound = value;
   }
 
   /** @throws {RangeError} when all permits are there already. */
   override release(): void {
-    if (this.value >= this.#bound) {
-      throw new RangeError(`Cannot release ${this.describe()}: all ${this.#bound} permits are there; release once per acquire`);
+    if (this.value >= this._bound) {
+      throw new RangeError(`Cannot release ${this.describe()}: all ${this._bound} permits are there; release once per acquire`);
     }
     super.release();
   }

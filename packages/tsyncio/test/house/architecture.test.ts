@@ -14,11 +14,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   inspect: ["base", "inspect"],
   hosts: ["base", "inspect", "hosts"],
   run: ["base", "kernel", "inspect", "run"],
+  testing: ["base", "kernel", "flow", "sync", "inspect", "run", "testing"],
   "": ["base", "kernel", "flow", "sync", "work", "run"],
 };
 /** Of these folders, only types. */
 const MAY_IMPORT_TYPES: Record<string, readonly string[]> = { hosts: ["kernel"], inspect: ["kernel"] };
-const HOST_DOOR = ["kernel"];
+const HOST_DOOR = ["kernel", "testing"];
 const LONGEST = 650;
 /** It says so itself, or is the twin of a function that does. */
 const SUSPENDS = /\*\*Suspends\*\*|^\/\*\* As \{@link/;

@@ -1,5 +1,6 @@
 import type { Coroutine } from "tsyncio";
 import * as library from "tsyncio";
+import * as testing from "tsyncio/testing";
 import { describe, expect, test } from "vitest";
 import { runVirtual } from "../support/virtual.ts";
 import { type Checks, claimsOf, compile, type Example, examplesOf } from "./examples.ts";
@@ -12,7 +13,7 @@ const examples = sources.flatMap(examplesOf);
 
 async function scopeOf(example: Example): Promise<Record<string, unknown>> {
   const file = `../../src/${example.path}`;
-  return { ...library, ...((await import(file)) as object) };
+  return { ...library, ...testing, ...((await import(file)) as object) };
 }
 
 class Tally implements Checks {

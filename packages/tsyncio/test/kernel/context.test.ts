@@ -124,6 +124,35 @@ test("Context.run() throws RuntimeError, when the context is entered already", (
   expect(() => context.run(() => context.run(() => {}))).toThrow(RuntimeError);
 });
 
+test("Context.run() throws RuntimeError, when it is the context of the running task or callback", async () => {
+  const seen = await virtually(function* () {
+    const context = copyContext();
+    const enter = () => context.run(() => "entered");
+    const refused = (): boolean => {
+      try {
+        enter();
+        return false;
+      } catch (error) {
+        return error instanceof RuntimeError;
+      }
+    };
+    const inTask = yield* createTask(
+      function* () {
+        return refused();
+      },
+      { context },
+    );
+    const future = new Future<void>();
+    const inCallback: boolean[] = [];
+    future.addDoneCallback(() => inCallback.push(refused()), { context });
+    future.setResult();
+    yield* sleep(0);
+    return [inTask, inCallback, enter()];
+  });
+
+  expect(seen).toEqual([true, [true], "entered"]);
+});
+
 test("Context.copy() and copyContext() part from the original", () => {
   const variable = new ContextVar("variable", { default: 0 });
   const original = new Context();

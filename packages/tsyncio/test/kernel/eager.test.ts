@@ -204,6 +204,28 @@ test("an eager async function starts inside createTask() and ends later", async 
   expect(seen).toEqual(["started in eager", "created", "value"]);
 });
 
+test("eagerTaskFactory, leaves a task lazy, when createTask was told so", async () => {
+  const seen = await virtually(function* () {
+    const log: string[] = [];
+    const body = function* () {
+      log.push("started");
+    };
+    createTask(body, { eager: false });
+    yield* taskGroup(function* (group) {
+      group.createTask(body, { eager: false });
+      log.push("made");
+    });
+    class Own<T> extends Task<T> {}
+    getRunningLoop().setTaskFactory(createEagerTaskFactory(Own));
+    createTask(body, { eager: false });
+    log.push("made");
+    yield* sleep(0);
+    return log;
+  }, eagerly);
+
+  expect(seen).toEqual(["made", "started", "started", "made", "started"]);
+});
+
 test("eagerTaskFactory makes all tasks of the loop eager", async () => {
   const seen = await virtually(function* () {
     const log: string[] = [];

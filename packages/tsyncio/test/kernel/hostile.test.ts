@@ -166,6 +166,16 @@ test("an async function that nobody awaits does not crash the process, when the 
   expect(await runProgram(source)).toMatchObject({ stdout: "goes on\n", stderr: "", code: 0 });
 });
 
+test("an async function that nobody awaits does not crash the process, when its wait ends in the turn that the program ends [real]", async () => {
+  const source = `
+    import { run, sleep } from "tsyncio";
+    async function heartbeat() { for (;;) await sleep(0); }
+    await run(async () => { void heartbeat(); await sleep(0); });
+    console.log("goes on");`;
+
+  expect(await runProgram(source)).toMatchObject({ stdout: "goes on\n", stderr: "", code: 0 });
+});
+
 test("a timer that is cancelled outside of any turn keeps nothing alive [real]", async () => {
   const source = `
     import { getEventLoop, timeout } from "tsyncio";

@@ -21,6 +21,7 @@ test("the probe sees each task's birth, steps, waits, cancellation and end, whil
       waits: note("waits"),
       cancelled: note("cancelled"),
       finished: note("finished"),
+      bound: (primitive) => log.push(`bound ${(primitive as { describe(): string }).describe()}`),
     });
     const task = createTask(
       function* () {

@@ -1,0 +1,82 @@
+/** Watches one loop through the kernel's probe: which tasks it has had, which locks, and whose cancellation was swallowed. */
+
+import { current } from "../kernel/current.ts";
+import { FINISHED, type Future } from "../kernel/future.ts";
+import type { EventLoop } from "../kernel/loop.ts";
+import { type Probe, setProbe } from "../kernel/probe.ts";
+import { PromiseWait } from "../kernel/promise-wait.ts";
+import type { Task } from "../kernel/task.ts";
+import { WAS_CANCELLED } from "../kernel/task-flags.ts";
+import type { Problem } from "./problems.ts";
+
+export class Watch {
+  /** All tasks of the loop that a user knows, in order of birth. */
+  readonly tasks: Task<unknown>[] = [];
+  /** The steps of the loop at which each of them was made, and at which it ended. */
+  readonly lives: { born: number; ended: number }[] = [];
+  /** How many steps the loop has taken. */
+  steps = 0;
+  /** The locks, queues and so on that were used. */
+  readonly primitives: object[] = [];
+  /** Tasks that were cancelled and returned a value all the same. */
+  readonly swallowed: Task<unknown>[] = [];
+  /** Told of each task that begins to wait. The wait for an async body is a shell: what the body waits for is told, too. */
+  onWait: (task: Task<unknown>, shell: boolean) => void = () => {};
+  /** Told of what is found while the loop runs. */
+  onProblem: (problem: Problem) => void = () => {};
+  readonly #loop: EventLoop;
+
+  constructor(loop: EventLoop) {
+    this.#loop = loop;
+    if (watches.size === 0) previous = setProbe(dispatcher);
+    watches.set(loop, this);
+  }
+
+  stop(): void {
+    watches.delete(this.#loop);
+    if (watches.size === 0 && current.probe === dispatcher) setProbe(previous);
+  }
+}
+
+/** The watch of a loop, if it is under test. */
+export function watchOf(loop: EventLoop): Watch | undefined {
+  return watches.get(loop);
+}
+
+// There is one slot and there may be many watches: tests run side by side, and a tool may have been there before.
+const watches = new Map<EventLoop, Watch>();
+let previous: Probe | null = null;
+
+const dispatcher: Probe = {
+  created(task) {
+    const watch = watches.get(task._loop);
+    watch?.tasks.push(task);
+    watch?.lives.push({ born: watch.steps, ended: Number.POSITIVE_INFINITY });
+    previous?.created(task);
+  },
+  stepping(task) {
+    previous?.stepping(task);
+  },
+  stepped(task) {
+    previous?.stepped(task);
+  },
+  waits(task: Task<unknown>, what: Future<unknown> | null) {
+    watches.get(task._loop)?.onWait(task, what instanceof PromiseWait);
+    previous?.waits(task, what);
+  },
+  cancelled(task) {
+    previous?.cancelled(task);
+  },
+  finished(task) {
+    const watch = watches.get(task._loop);
+    const life = watch?.lives[watch.tasks.indexOf(task)];
+    if (watch !== undefined && life !== undefined) life.ended = watch.steps;
+    const ignored = task._state === FINISHED && task._cancels > 0 && (task._flags & WAS_CANCELLED) !== 0;
+    if (ignored && task._self() === task) watch?.swallowed.push(task);
+    previous?.finished(task);
+  },
+  bound(primitive, loop) {
+    watches.get(loop)?.primitives.push(primitive);
+    previous?.bound(primitive, loop);
+  },
+};
