@@ -6,6 +6,10 @@ import type { EventLoop } from "../kernel/loop.ts";
 import { PromiseWait } from "../kernel/promise-wait.ts";
 import { Task } from "../kernel/task.ts";
 
+type AsyncHook = import("node:async_hooks").AsyncHook;
+
+/** Node does not list these, so they are counted as they are made and destroyed. */
+const UNLISTED = /REQUEST$|^WORKER$|^ZLIB$/;
 /** Requests are on their way and end by themselves; other resources, such as an open socket, may stay for long. */
 const REQUEST = /Req|ConnectWrap|WriteWrap|ShutdownWrap|^ProcessWrap$/;
 const TIMER = /^(Timeout|Immediate)$/;
@@ -17,24 +21,49 @@ export class ExternalWork {
   /**
    * Whether something real may act before the next deadline, so that the clock must not jump.
    *
-   * A foreign promise may rest on anything, also on what Node does not list (a thread of the pool, a worker). A plain Future may
-   * be set by whatever is open. Native timers do not count: test runners have some of their own.
+   * A foreign promise may rest on anything that is under way, and on nothing at all: a mock that never answers must not stop the
+   * clock. A plain Future may be set by whatever is open. Native timers count for promises only: test runners have some, too.
    */
   mayAct(loops: readonly EventLoop[]): boolean {
     const added = this.#added();
+    if (added.length === 0) return false;
     if (added.some((kind) => REQUEST.test(kind)) || loops.some(hasForeignWaits)) return true;
     return added.some((kind) => !TIMER.test(kind)) && loops.some((loop) => anyWait(loop, isOpen));
   }
 
   /** Whether anything at all may still act, though all tasks wait and no deadline is left. */
-  anyLeft(loops: readonly EventLoop[]): boolean {
-    return this.#added().length > 0 || loops.some(hasForeignWaits);
+  anyLeft(): boolean {
+    return this.#added().length > 0;
   }
 
   #added(): string[] {
     const before = this.#before;
     return [...countResources()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(([kind]) => kind);
   }
+}
+
+/** What Node does not list, by the number of the asynchronous operation. */
+const unlisted = new Map<number, string>();
+let hook: AsyncHook | null = null;
+let users = 0;
+
+/** Counts what Node does not list, until it is told to stop: it makes every promise slower. Returns how to stop. */
+export function countUnlisted(): () => void {
+  hook ??=
+    globalThis.process?.getBuiltinModule?.("node:async_hooks").createHook({
+      init(id, type) {
+        if (UNLISTED.test(type)) unlisted.set(id, type);
+      },
+      destroy(id) {
+        unlisted.delete(id);
+      },
+    }) ?? null;
+  if (users++ === 0) hook?.enable();
+  return () => {
+    if (--users > 0) return;
+    hook?.disable();
+    unlisted.clear();
+  };
 }
 
 /** Whether a task of the loop waits for a promise that the library did not make. */
@@ -79,6 +108,7 @@ function isOpen(wait: Future<unknown>): boolean {
 
 function countResources(): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const kind of globalThis.process?.getActiveResourcesInfo?.() ?? []) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const kinds = globalThis.process?.getActiveResourcesInfo?.() ?? [];
+  for (const kind of [...kinds, ...unlisted.values()]) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }

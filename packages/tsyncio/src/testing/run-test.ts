@@ -3,6 +3,7 @@
 import { host as platform } from "#host";
 import type { TestBody } from "./context.ts";
 import { checkScenario } from "./explore.ts";
+import { countUnlisted } from "./external.ts";
 import { planOf, type RunOptions, simulate } from "./simulate.ts";
 import { Prescribed } from "./strategies.ts";
 
@@ -32,7 +33,8 @@ import { Prescribed } from "./strategies.ts";
  */
 export async function runTest<T>(body: TestBody<T>, options: RunOptions = {}): Promise<T> {
   checkScenario(body, "runTest");
-  const outcome = await simulate(body, { ...planOf(options, 1), chooser: new Prescribed(), injections: [] });
+  const stop = countUnlisted();
+  const outcome = await simulate(body, { ...planOf(options, 1), chooser: new Prescribed(), injections: [] }).finally(stop);
   if (outcome.failure === null) return outcome.result as T;
   const { error, problems } = outcome.failure;
   // The body's own error comes first; what else was found is told, and not instead.

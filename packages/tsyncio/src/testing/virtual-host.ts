@@ -6,7 +6,7 @@ import { deadlock } from "../inspect/wait-graph.ts";
 import type { DebugTools } from "../kernel/debug-tools.ts";
 import type { Ambient, AsyncLocal, Guard, Host, Location, Program, ReadyQueue, Suspendable } from "../kernel/host.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { ExternalWork } from "./external.ts";
+import { ExternalWork, hasForeignWaits } from "./external.ts";
 import { Random } from "./random.ts";
 import { StepQueue } from "./step-queue.ts";
 
@@ -29,6 +29,8 @@ const { setTimeout: wait, performance: clock } = globalThis;
 
 /** How often it is looked whether real I/O has ended, in real milliseconds. */
 const POLL = 1;
+/** Turns of the host after which a foreign promise is taken to rest on nothing. */
+const QUIET = 3;
 /** Real milliseconds in which turns may follow each other without a chance for real I/O. */
 const SLICE = 2;
 
@@ -68,6 +70,8 @@ export class VirtualHost implements Host {
   #looking = false;
   #polling = false;
   #outsideSince: number | undefined;
+  /** Turns of the host in which nothing happened, while a foreign promise is waited for. */
+  #quiet = 0;
   #sliceStart = 0;
   #turns = 0;
 
@@ -178,6 +182,8 @@ export class VirtualHost implements Host {
   #call(callback: () => void): void {
     this.#due--;
     this.#outsideSince = undefined;
+    this.#quiet = 0;
+    this.#quiet = 0;
     callback();
     this.#look();
   }
@@ -201,16 +207,24 @@ export class VirtualHost implements Host {
     }
     let next: Timer | undefined;
     for (const each of this.#timers) if (next === undefined || each.when < next.when) next = each;
-    if (next === undefined) {
-      if (this._external.anyLeft(this._loops)) this.#poll();
-      else for (const callback of this.#onIdle) callback();
-    } else if (this._external.mayAct(this._loops)) this.#poll();
-    else if (next.when <= this.#limit) {
+    if (next !== undefined && next.when > this.#limit) return;
+    if (next === undefined ? this._external.anyLeft() : this._external.mayAct(this._loops)) this.#poll();
+    else if (this.#quiet < QUIET && this._loops.some(hasForeignWaits)) this.#lookAgain();
+    else if (next === undefined) for (const callback of this.#onIdle) callback();
+    else {
       this.cancel(next);
       this.#now = Math.max(this.#now, next.when);
       next.callback();
       this.#look();
     }
+  }
+
+  /** What a foreign promise rests on may begin some turns after the promise was made. */
+  #lookAgain(): void {
+    this.#quiet++;
+    platform.wakeSoon(() => {
+      if (this.#due === 0) this.#allWait();
+    });
   }
 
   /** @internal Told for how many real milliseconds all tasks have waited for something outside. */

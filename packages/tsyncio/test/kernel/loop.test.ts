@@ -10,6 +10,7 @@ import {
   type TaskBody,
 } from "tsyncio";
 import { expect, test } from "vitest";
+import { Deque } from "../../src/base/deque.ts";
 import { runVirtual, turn, VirtualHost, virtually } from "../support/virtual.ts";
 
 function virtualLoop(): { loop: EventLoop; host: VirtualHost; errors: ExceptionContext[] } {
@@ -295,6 +296,10 @@ test.each([0.001, 0.05, 0.3, 5])(
       readonly slices: number[] = [];
       override now(): number {
         return this.clock;
+      }
+      /** The plain queue: that of virtual time ends slices by itself. */
+      override createQueue(): Deque<never> {
+        return new Deque();
       }
       override wakeSoon(callback: () => void): void {
         super.wakeSoon(() => {

@@ -1,93 +1,9 @@
-/** Virtual time for the library's own tests: the clock jumps when everything sleeps. */
+/** Jobs under virtual time, and what they told: for tests that look at more than a result, or at loops that are not left clean. */
 
-import { EventLoop, type ExceptionContext, type Host, type Job, Runner } from "tsyncio";
-import { host as platform } from "#host";
-import { ProgramGuard } from "../../src/hosts/guard.ts";
+import { EventLoop, type ExceptionContext, type Job, Runner } from "tsyncio";
+import { VirtualHost } from "tsyncio/testing";
 
-/** A host whose clock stands still while there is work, and jumps to the next deadline when there is none. */
-export class VirtualHost implements Host {
-  debug = false;
-  debugTools = platform.debugTools;
-  reports: string[] = [];
-  #now = 0;
-  #timers: { when: number; callback: () => void }[] = [];
-  #jump: NodeJS.Immediate | undefined;
-  #idle: (() => void) | undefined;
-  #busy = 0;
-
-  now(): number {
-    return this.#now;
-  }
-  /** Also after microtasks: an immediate runs when they, and all that they lead to, are done. */
-  wakeSoon(callback: () => void): void {
-    this.#busy++;
-    setImmediate(() => {
-      this.#busy--;
-      callback();
-      this.#plan();
-    });
-  }
-  wakeSettled(callback: () => void): void {
-    this.wakeSoon(callback);
-  }
-  wakeAt(when: number, callback: () => void): unknown {
-    const timer = { when, callback };
-    this.#timers.push(timer);
-    this.#plan();
-    return timer;
-  }
-  cancel(timer: unknown): void {
-    this.#timers = this.#timers.filter((each) => each !== timer);
-  }
-  random(): number {
-    return Math.random();
-  }
-  report(message: string): void {
-    this.reports.push(message);
-  }
-  onIdle(callback: () => void): () => void {
-    this.#idle = callback;
-    this.#plan();
-    return () => {
-      this.#idle = undefined;
-    };
-  }
-  guard(program: Parameters<Host["guard"]>[0]): ReturnType<Host["guard"]> {
-    return new ProgramGuard(program, this, { onSignal: () => undefined, interrupted() {} });
-  }
-  isHeard(signal: AbortSignal): boolean {
-    return platform.isHeard(signal);
-  }
-  captureAmbient(neutral?: boolean): ReturnType<Host["captureAmbient"]> {
-    return platform.captureAmbient(neutral);
-  }
-  createAsyncLocal<T>(): ReturnType<typeof platform.createAsyncLocal<T>> {
-    return platform.createAsyncLocal<T>();
-  }
-  locate(frames: Parameters<Host["locate"]>[0]): ReturnType<Host["locate"]> {
-    return platform.locate(frames);
-  }
-
-  /** Jumps, once the microtasks are done and nobody has asked for a turn meanwhile. */
-  #plan(): void {
-    if (this.#jump !== undefined) return;
-    this.#jump = setImmediate(() => {
-      this.#jump = undefined;
-      if (this.#busy > 0) return;
-      const next = this.#timers.reduce<{ when: number; callback: () => void } | undefined>(
-        (least, each) => (least === undefined || each.when < least.when ? each : least),
-        undefined,
-      );
-      if (next === undefined) this.#idle?.();
-      else if (next.when !== Number.POSITIVE_INFINITY) {
-        this.cancel(next);
-        this.#now = Math.max(this.#now, next.when);
-        next.callback();
-      }
-      if (next !== undefined || this.#busy > 0) this.#plan();
-    });
-  }
-}
+export { VirtualHost };
 
 export interface VirtualRun<T> {
   /** What the job returned. */
