@@ -313,6 +313,53 @@ const lost = createTask(function* () {
 await lost.join();
 say("join:", lost.exception().message);
 
+say("== schedules");
+const { cancelEverywhere, explore, replay, runTest } = await import(new URL("./testing/index.js", argument).href);
+say("virtual time:", await runTest(async (t) => sleep("1h", "slept").then((text) => `${text} until ${t.now()}`)));
+// What is found, and in which run, depends on every single choice: a platform that decides one thing otherwise shows it here.
+const scenarios = {
+  "function*": function* () {
+    const events = [];
+    function* work(name) {
+      for (let i = 0; i < 3; i++) {
+        yield* sleep(i % 2);
+        events.push(name);
+      }
+    }
+    yield* gather(work("a"), work("b"), work("c"));
+    if (/aa.*bb.*cc$/.test(events.join(""))) throw new Error("met");
+  },
+  async: async () => {
+    const lock = new Lock();
+    const events = [];
+    const work = async (name) => {
+      for (let i = 0; i < 3; i++) {
+        await lock.with(async () => {
+          events.push(name);
+          await sleep(0);
+        });
+      }
+    };
+    await gather(
+      () => work("a"),
+      () => work("b"),
+      () => work("c"),
+    );
+    if (/aa.*bb.*cc$/.test(events.join(""))) throw new Error("met");
+  },
+};
+for (const [spelling, scenario] of Object.entries(scenarios)) {
+  for (const strategy of ["portfolio", "random", "pct:3"]) {
+    const error = await explore(scenario, { strategy, seed: 3, runs: 5000 }).catch((error) => error);
+    say(`explore ${strategy}, ${spelling}:`, error.runs, error.code ?? `passes ${error.steps} steps`, error.schedule ?? "");
+    if (error.schedule === undefined) continue;
+    const again = await replay(scenario, error.schedule).catch((error) => error);
+    say("replay:", again.cause.message, again.steps.map((step) => step.who).join(" "));
+  }
+  const sweep = await cancelEverywhere(scenario).catch((error) => error);
+  say(`cancelEverywhere, ${spelling}:`, sweep.runs, sweep.cancelled);
+}
+
 say("== a program that cannot go on");
 // Not awaited: while a module awaits at its top level, Bun and Deno never tell that nothing is left to do.
 run(new Event().wait(), { name: "main" }).catch((error) => {

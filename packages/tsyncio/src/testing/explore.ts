@@ -7,7 +7,7 @@ import { type RecordedStep, RunRecorder } from "./record.ts";
 import { formatReport } from "./report.ts";
 import { formatSchedule, type Injection, parseSchedule, type Schedule } from "./schedule.ts";
 import { makeSearch, type Strategy } from "./search.ts";
-import { type Candidate, shrink } from "./shrink.ts";
+import { type Candidate, deviationsOf, shrink, type Try } from "./shrink.ts";
 import { type Failure, type Outcome, type Plan, planOf, type RunOptions, simulate } from "./simulate.ts";
 import { type Chooser, Prescribed } from "./strategies.ts";
 
@@ -182,18 +182,18 @@ export class Explorer {
   async fail(outcome: Outcome, injections: readonly Injection[], found: string): Promise<never> {
     const { kind } = outcome.failure as Failure;
     const runs = this.runs;
-    const attempt = async (candidate: Candidate): Promise<Candidate | null> => {
-      const tried = await this.run(new Prescribed(new Map(candidate.deviations)), candidate.injections);
-      return tried.failure?.kind === kind ? { deviations: deviationsOf(tried), injections: candidate.injections } : null;
+    const attempt: Try = async (chooser, injections) => {
+      const tried = await this.run(chooser, injections);
+      return { outcome: tried, same: tried.failure?.kind === kind };
     };
     const original = { deviations: deviationsOf(outcome), injections };
-    const failing = await attempt(original);
-    if (failing === null) {
+    const again = await attempt(new Prescribed(new Map(original.deviations)), injections);
+    if (!again.same) {
       throw new NondeterminismError(`The scenario failed (${found}), but not again under the same schedule: ${UNCONTROLLED}`, {
         cause: outcome.failure?.error,
       });
     }
-    const smallest = await shrink(failing, attempt);
+    const smallest = await shrink(original, attempt);
     this.runs = runs;
     const decisions = `${original.deviations.length} → ${smallest.deviations.length} decisions besides first come, first served`;
     return this.show(smallest, outcome.failure as Failure, found, decisions);
@@ -216,10 +216,6 @@ export class Explorer {
     const message = formatReport({ name: this.#name, failure: shown, found, shrunk, steps, schedule });
     throw new ScheduleError(message, { schedule, runs, steps, cause: shown.error });
   }
-}
-
-function deviationsOf({ choices }: Outcome): [number, number][] {
-  return choices.flatMap((choice, decision): [number, number][] => (choice === 0 ? [] : [[decision, choice]]));
 }
 
 /** A failure is looked into from the command line, without changing the test. */

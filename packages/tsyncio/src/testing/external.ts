@@ -6,17 +6,16 @@ import type { EventLoop } from "../kernel/loop.ts";
 import { PromiseWait } from "../kernel/promise-wait.ts";
 import { Task } from "../kernel/task.ts";
 
-type AsyncHook = import("node:async_hooks").AsyncHook;
+// Tests may fake the global timers; real waiting needs the real ones.
+const { setTimeout: startTimer } = globalThis;
 
-/** Node does not list these, so they are counted as they are made and destroyed. */
-const UNLISTED = /REQUEST$|^WORKER$|^ZLIB$/;
 /** Requests are on their way and end by themselves; other resources, such as an open socket, may stay for long. */
-const REQUEST = /Req|ConnectWrap|WriteWrap|ShutdownWrap|^ProcessWrap$/;
+const REQUEST = /Req|ConnectWrap|WriteWrap|ShutdownWrap|^ProcessWrap$|^Worker$/i;
 const TIMER = /^(Timeout|Immediate)$/;
 
 export class ExternalWork {
-  /** How many resources of each kind kept the process alive before the test: they are not the test's. */
-  readonly #before = countResources();
+  /** What kept the process alive before the test is not the test's. */
+  readonly #before = countActive();
 
   /**
    * Whether something real may act before the next deadline, so that the clock must not jump.
@@ -36,34 +35,64 @@ export class ExternalWork {
     return this.#added().length > 0;
   }
 
+  /** The kinds of what is under way since the test began. */
   #added(): string[] {
-    const before = this.#before;
-    return [...countResources()].filter(([kind, count]) => count > (before.get(kind) ?? 0)).map(([kind]) => kind);
+    if (users > 0) return kindsMade();
+    return [...countActive()].filter(([kind, count]) => count > (this.#before.get(kind) ?? 0)).map(([kind]) => kind);
   }
 }
 
-/** What Node does not list, by the number of the asynchronous operation. */
-const unlisted = new Map<number, string>();
-let hook: AsyncHook | null = null;
+interface Resource {
+  readonly kind: string;
+  readonly ref: WeakRef<{ hasRef?(): boolean }>;
+}
+
+/** What is under way of what was made while somebody watched, by Node's number of it. */
+const made = new Map<number, Resource>();
+/** Node's own kinds, and timers; AsyncResources that JavaScript makes are called anything, and do nothing by themselves. */
+const OUTSIDE = /^(?!PROMISE$|FINALIZATIONREGISTRY$)([A-Z0-9_]+|Timeout)$/;
+let hook: import("node:async_hooks").AsyncHook | null = null;
 let users = 0;
 
-/** Counts what Node does not list, until it is told to stop: it makes every promise slower. Returns how to stop. */
-export function countUnlisted(): () => void {
+/**
+ * Watches everything that is made from now on, until the returned function is called.
+ *
+ * Node lists what keeps a process alive, but not all of it (threads of the pool, workers), and one that ends hides one that begins.
+ * Its async hooks tell all, but make every promise slower: so they are for single tests, not for explorations.
+ */
+export function watchResources(): () => void {
   hook ??=
     globalThis.process?.getBuiltinModule?.("node:async_hooks").createHook({
-      init(id, type) {
-        if (UNLISTED.test(type)) unlisted.set(id, type);
+      init(id, kind, _trigger, resource) {
+        if (OUTSIDE.test(kind)) made.set(id, { kind, ref: new WeakRef(resource) });
       },
       destroy(id) {
-        unlisted.delete(id);
+        made.delete(id);
       },
     }) ?? null;
   if (users++ === 0) hook?.enable();
   return () => {
     if (--users > 0) return;
     hook?.disable();
-    unlisted.clear();
+    made.clear();
   };
+}
+
+/** Timers of the kit itself. */
+const own = new WeakSet<object>();
+
+/** As setTimeout, by a timer that does not count as something outside. */
+export function waitReally(callback: () => void, milliseconds: number): void {
+  own.add(Object(startTimer(callback, milliseconds)));
+}
+
+function counts(resource: { hasRef?(): boolean } | undefined): boolean {
+  return resource === undefined || (resource.hasRef?.() !== false && !own.has(resource));
+}
+
+function kindsMade(): string[] {
+  // What would not keep the process alive is not waited for: caches' and pools' own timers, say.
+  return [...made.values()].filter(({ ref }) => counts(ref.deref())).map((each) => each.kind);
 }
 
 /** Whether a task of the loop waits for a promise that the library did not make. */
@@ -106,9 +135,9 @@ function isOpen(wait: Future<unknown>): boolean {
   return wait.constructor === Future && wait._source === null;
 }
 
-function countResources(): Map<string, number> {
+/** How many resources of each kind keep the process alive, as far as the platform tells. */
+function countActive(): Map<string, number> {
   const counts = new Map<string, number>();
-  const kinds = globalThis.process?.getActiveResourcesInfo?.() ?? [];
-  for (const kind of [...kinds, ...unlisted.values()]) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  for (const kind of globalThis.process?.getActiveResourcesInfo?.() ?? []) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }

@@ -2,7 +2,7 @@
 
 import { current, currentTask } from "../kernel/current.ts";
 import type { DebugTools } from "../kernel/debug-tools.ts";
-import type { Runnable } from "../kernel/handle.ts";
+import { Handle, type Runnable, TimerHandle } from "../kernel/handle.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import type { Task } from "../kernel/task.ts";
 import { type Recorder, taskOf } from "./simulate.ts";
@@ -24,6 +24,7 @@ export interface RecordedStep {
 
 interface Pending {
   readonly entry: Runnable;
+  readonly who: string;
   readonly choice: number;
   readonly notes: string[];
 }
@@ -36,11 +37,13 @@ export class RunRecorder implements Recorder {
   /** The lines at which operations were made: all that there is to see of an async function. */
   readonly #made = new WeakMap<object, string | undefined>();
   #restore: () => void = () => {};
+  #loop: EventLoop | null = null;
 
   /** Debug mode's hooks tell where operations are made and awaited. */
   start(loop: EventLoop): void {
     const { debug, debugTools } = current;
     this.#restore = () => Object.assign(current, { debug, debugTools });
+    this.#loop = loop;
     loop._debug = true;
     current.debug = true;
     const site = (): string | undefined => {
@@ -64,7 +67,9 @@ export class RunRecorder implements Recorder {
 
   step(entry: Runnable, choice: number): void {
     this.#finish();
-    this.#pending = { entry, choice, notes: [] };
+    // A timer is told by whom it wakes, which is not to be seen any more when it has fired.
+    const who = taskOf(entry)?.name ?? callbackName(entry, this.#loop);
+    this.#pending = { entry, who, choice, notes: [] };
   }
 
   note(text: string): void {
@@ -80,17 +85,11 @@ export class RunRecorder implements Recorder {
     const pending = this.#pending;
     this.#pending = null;
     if (pending === null) return;
-    const { entry, choice, notes } = pending;
+    const { entry, who, choice, notes } = pending;
     const task = taskOf(entry);
-    const step = { step: this.steps.length + 1, choice, notes };
-    if (task === null) this.steps.push({ ...step, who: callbackName(entry), outcome: "", at: undefined });
-    else
-      this.steps.push({
-        ...step,
-        who: task.name,
-        outcome: outcomeOf(task),
-        at: task.done() ? undefined : this.#sites.get(task),
-      });
+    const step = { step: this.steps.length + 1, who, choice, notes };
+    if (task === null) this.steps.push({ ...step, outcome: "", at: undefined });
+    else this.steps.push({ ...step, outcome: outcomeOf(task), at: task.done() ? undefined : this.#sites.get(task) });
   }
 }
 
@@ -102,7 +101,9 @@ function outcomeOf(task: Task<unknown>): string {
   return task._failed() ? `fails: ${error instanceof Error ? error.message.split("\n", 1)[0] : String(error)}` : "returns";
 }
 
-function callbackName(entry: Runnable): string {
-  const text = String(entry);
-  return text.startsWith("<") ? text.replace(/^<|>$/g, "") : "timer";
+function callbackName(entry: Runnable, loop: EventLoop | null): string {
+  if (entry instanceof Handle)
+    return String(entry).replace(/^<\w+ (.*)>$/, `${entry instanceof TimerHandle ? "timer" : "callback"} $1`);
+  for (const task of loop?._tasks ?? []) if ((task._waiter as unknown) === entry) return `timer of ${task._self().name}`;
+  return "timer";
 }

@@ -5,7 +5,7 @@ import { ProblemError } from "./problems.ts";
 import type { RecordedStep } from "./record.ts";
 import type { Failure } from "./simulate.ts";
 
-/** Steps shown at most: those before are told by their number. */
+/** Lines shown at most: the steps before are told by their number. */
 const SHOWN = 60;
 
 export interface Report {
@@ -26,7 +26,7 @@ export function formatReport({ name, failure, found, shrunk, steps, schedule }: 
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const site =
     error instanceof ProblemError ? undefined : first.find((line) => /^\s+at /.test(line) && !line.includes("node_modules"));
-  return [
+  const text = [
     `${name === undefined ? "The scenario" : `"${name}"`} fails under a schedule that may happen (${found})`,
     indent(message, 2),
     ...(site === undefined ? [] : [`    ${site.trim()}`]),
@@ -36,23 +36,45 @@ export function formatReport({ name, failure, found, shrunk, steps, schedule }: 
     `  replay: await replay(scenario, ${JSON.stringify(schedule)})`,
     `      or: TSYNCIO_SCHEDULE='${schedule}' before the command that runs this one test`,
   ].join("\n");
+  // Places are told from the working directory, as that is how long lines stay readable.
+  const folder = globalThis.process?.cwd?.();
+  return folder === undefined || folder === "/" ? text : text.replaceAll(`${folder}/`, "");
 }
 
 function showSteps(steps: readonly RecordedStep[]): string[] {
   // The library's own callbacks explain nothing, unless one of them is what made the difference.
   const telling = steps.filter((each) => each.outcome !== "" || each.choice > 0 || each.notes.length > 0);
-  const shown = telling.slice(-SHOWN);
-  const width = Math.max(...shown.map((each) => each.who.length), 4);
-  const lines = shown.flatMap((each, index) => {
-    const mark = each.choice > 0 ? "▶" : " ";
+  const rows = telling.reduce<Row[]>((before, each) => {
+    const last = before.at(-1);
+    if (last !== undefined && isSame(last.step, each)) last.times++;
+    else before.push({ step: each, times: 1 });
+    return before;
+  }, []);
+  const shown = rows.slice(-SHOWN);
+  const hidden = rows.slice(0, -SHOWN).reduce((sum, { times }) => sum + times, 0);
+  const width = Math.max(...shown.map(({ step }) => step.who.length), 4);
+  const lines = shown.flatMap(({ step, times }, index) => {
+    const mark = step.choice > 0 ? "▶" : " ";
     const failed = index === shown.length - 1 ? "  ◀ fails" : "";
-    const at = each.at === undefined ? "" : `  ${each.at}`;
-    const line = `   ${mark} ${String(each.step).padStart(3)}  ${each.who.padEnd(width)}  ${each.outcome}${at}${failed}`;
-    return [line, ...each.notes.map((note) => indent(`! ${note}`, 10))];
+    const at = step.at === undefined ? "" : `  ${step.at}`;
+    const again = times === 1 ? "" : `  (${times} times)`;
+    const line = `   ${mark} ${String(step.step).padStart(3)}  ${step.who.padEnd(width)}  ${step.outcome}${at}${again}${failed}`;
+    return [line, ...step.notes.map((note) => indent(`! ${note}`, 10))];
   });
-  if (shown.length < telling.length) lines.unshift(`     (${telling.length - shown.length} steps before these)`);
+  if (hidden > 0) lines.unshift(`     (${hidden} steps before these)`);
   if (steps.some((each) => each.choice > 0)) lines.push("   ▶ goes before others that have been ready for longer");
   return lines;
+}
+
+/** Steps that look alike and follow each other, such as those of a loop, are one line. */
+interface Row {
+  readonly step: RecordedStep;
+  times: number;
+}
+
+function isSame(a: RecordedStep, b: RecordedStep): boolean {
+  const quiet = a.notes.length === 0 && b.notes.length === 0;
+  return quiet && a.who === b.who && a.outcome === b.outcome && a.at === b.at && a.choice > 0 === b.choice > 0;
 }
 
 function indent(text: string, by: number): string {

@@ -3,7 +3,7 @@
 import { host as platform } from "#host";
 import type { TestBody } from "./context.ts";
 import { checkScenario } from "./explore.ts";
-import { countUnlisted } from "./external.ts";
+import { watchResources } from "./external.ts";
 import { planOf, type RunOptions, simulate } from "./simulate.ts";
 import { Prescribed } from "./strategies.ts";
 
@@ -33,7 +33,7 @@ import { Prescribed } from "./strategies.ts";
  */
 export async function runTest<T>(body: TestBody<T>, options: RunOptions = {}): Promise<T> {
   checkScenario(body, "runTest");
-  const stop = countUnlisted();
+  const stop = watchResources();
   const outcome = await simulate(body, { ...planOf(options, 1), chooser: new Prescribed(), injections: [] }).finally(stop);
   if (outcome.failure === null) return outcome.result as T;
   const { error, problems } = outcome.failure;

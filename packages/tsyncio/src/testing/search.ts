@@ -94,8 +94,10 @@ interface Node {
  * A schedule is known by its deviations. Each run tells how many entries were ready at each decision behind its last deviation,
  * which gives all schedules with one deviation more; so each is tried once.
  */
-class Exhaustive implements Search {
+export class Exhaustive implements Search {
   readonly name = "exhaustive";
+  /** How many deviations the last schedule had. */
+  depth = 0;
   #pending: (Node | null)[] = [null];
   #taken = 0;
   #current: Node | null = null;
@@ -114,6 +116,7 @@ class Exhaustive implements Search {
     }
     const deviations = new Map<number, number>();
     for (let node = this.#current; node !== null; node = node.parent) deviations.set(node.decision, node.choice);
+    this.depth = deviations.size;
     return new Prescribed(deviations);
   }
 

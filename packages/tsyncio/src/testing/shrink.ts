@@ -1,6 +1,9 @@
 /** Makes a failing schedule small: nearer to first come, first served, as long as it fails in the same way. */
 
 import type { Injection } from "./schedule.ts";
+import { Exhaustive } from "./search.ts";
+import type { Outcome } from "./simulate.ts";
+import { type Chooser, Prescribed } from "./strategies.ts";
 
 export interface Candidate {
   /** Decisions that differ from first come, first served: their number and the entry that went. */
@@ -8,27 +11,36 @@ export interface Candidate {
   readonly injections: readonly Injection[];
 }
 
-/** Runs a candidate: the deviations that really took effect if it fails in the same way, else null. */
-export type Try = (candidate: Candidate) => Promise<Candidate | null>;
+/** Runs the scenario, and tells whether it failed in the same way. */
+export type Try = (chooser: Chooser, injections: readonly Injection[]) => Promise<{ outcome: Outcome; same: boolean }>;
 
-/** Re-runs that shrinking may take. */
-const MAX_TRIES = 1000;
+/** Steps that each of the two ways may take: about a second. */
+const BUDGET = 200_000;
 
 /** The smallest candidate that was found, starting from one that fails. */
 export async function shrink(failing: Candidate, run: Try): Promise<Candidate> {
+  const shorter = await leaveOut(failing, run);
+  // Leaving things out stops where each one needs the others, though a few elsewhere may do.
+  const fresh = await searchShorter(shorter, run);
+  return fresh === null ? shorter : leaveOut(fresh, run);
+}
+
+async function leaveOut(failing: Candidate, run: Try): Promise<Candidate> {
   let best = failing;
-  let tries = 0;
+  let steps = 0;
   const attempt = async (candidate: Candidate): Promise<boolean> => {
-    if (tries++ >= MAX_TRIES) return false;
-    const failed = await run(candidate);
-    // What remains may have become longer, as other decisions came up; then nothing is won.
-    if (failed === null || !isSmaller(failed, best)) return false;
+    if (steps >= BUDGET) return false;
+    const { outcome, same } = await run(new Prescribed(new Map(candidate.deviations)), candidate.injections);
+    steps += outcome.steps;
+    // The deviations that took effect. What is left may have become longer, as other decisions came up; then nothing is won.
+    const failed = { deviations: deviationsOf(outcome), injections: candidate.injections };
+    if (!same || !isSmaller(failed, best)) return false;
     best = failed;
     return true;
   };
 
   if (best.injections.length > 0) await attempt({ ...best, injections: [] });
-  // Blocks of deviations are left out, half of them first, then smaller ones, down to each by itself.
+  // Blocks of deviations, half of them first, then smaller ones, down to each by itself.
   for (let size = best.deviations.length; size >= 1; ) {
     let removed = false;
     for (let start = 0; start < best.deviations.length; ) {
@@ -47,6 +59,25 @@ export async function shrink(failing: Candidate, run: Try): Promise<Candidate> {
     }
   }
   return best;
+}
+
+/** Tries the schedules with the fewest deviations; null if none with fewer than the given one fails soon. */
+async function searchShorter({ deviations, injections }: Candidate, run: Try): Promise<Candidate | null> {
+  const search = new Exhaustive();
+  for (let steps = 0; steps < BUDGET; ) {
+    const chooser = search.next();
+    if (chooser === null || search.depth >= deviations.length) return null;
+    const { outcome, same } = await run(chooser, injections);
+    steps += outcome.steps;
+    if (same) return { deviations: deviationsOf(outcome), injections };
+    search.learn(outcome);
+  }
+  return null;
+}
+
+/** Where a run went another way than first come, first served. */
+export function deviationsOf({ choices }: Outcome): [number, number][] {
+  return choices.flatMap((choice, decision): [number, number][] => (choice === 0 ? [] : [[decision, choice]]));
 }
 
 function isSmaller(a: Candidate, b: Candidate): boolean {

@@ -6,7 +6,7 @@ import { deadlock } from "../inspect/wait-graph.ts";
 import type { DebugTools } from "../kernel/debug-tools.ts";
 import type { Ambient, AsyncLocal, Guard, Host, Location, Program, ReadyQueue, Suspendable } from "../kernel/host.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { ExternalWork, hasForeignWaits } from "./external.ts";
+import { ExternalWork, hasForeignWaits, waitReally } from "./external.ts";
 import { Random } from "./random.ts";
 import { StepQueue } from "./step-queue.ts";
 
@@ -24,8 +24,8 @@ interface Timer {
   readonly callback: () => void;
 }
 
-// Tests may fake the global timers; real waiting needs the real ones.
-const { setTimeout: wait, performance: clock } = globalThis;
+// Tests may fake the clock; real waiting needs the real one.
+const clock = globalThis.performance;
 
 /** How often it is looked whether real I/O has ended, in real milliseconds. */
 const POLL = 1;
@@ -236,7 +236,7 @@ export class VirtualHost implements Host {
     this.#polling = true;
     if (this.#outsideSince === undefined) this.#outsideSince = clock.now();
     else this._waitsForOutside(clock.now() - this.#outsideSince);
-    wait(() => {
+    waitReally(() => {
       this.#polling = false;
       this.#look();
     }, POLL);
