@@ -354,7 +354,7 @@ for (const [spelling, scenario] of Object.entries(scenarios)) {
     say(`explore ${strategy}, ${spelling}:`, error.runs, error.code ?? `passes ${error.steps} steps`, error.schedule ?? "");
     if (error.schedule === undefined) continue;
     const again = await replay(scenario, error.schedule).catch((error) => error);
-    say("replay:", again.cause.message, again.steps.map((step) => step.who).join(" "));
+    say("replay:", again.cause.message, again.steps.flatMap(({ who, outcome }) => (outcome === "" ? [] : [who])).join(" "));
   }
   const sweep = await cancelEverywhere(scenario).catch((error) => error);
   say(`cancelEverywhere, ${spelling}:`, sweep.runs, sweep.cancelled);
