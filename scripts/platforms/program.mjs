@@ -316,6 +316,15 @@ say("join:", lost.exception().message);
 say("== schedules");
 const { cancelEverywhere, explore, replay, runTest } = await import(new URL("./testing/index.js", argument).href);
 say("virtual time:", await runTest(async (t) => sleep("1h", "slept").then((text) => `${text} until ${t.now()}`)));
+const { readFile } = await import("node:fs/promises");
+const readAt = runTest(async (t) => {
+  const sleeper = createTask(sleep("1h"));
+  await readFile(new URL(import.meta.url));
+  const at = t.now();
+  await sleeper;
+  return at;
+});
+say("real I/O ends at", await readAt);
 // What is found, and in which run, depends on every single choice: a platform that decides one thing otherwise shows it here.
 const scenarios = {
   "function*": function* () {

@@ -6,7 +6,7 @@ import { TimeoutError } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
 import type { Future } from "../kernel/future.ts";
 import type { TimerHandle } from "../kernel/handle.ts";
-import { ensureFuture, type Job } from "../kernel/job.ts";
+import { distinct, ensureFuture, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
@@ -60,7 +60,7 @@ class CompletionIterator {
   #left: number;
 
   constructor(jobs: Job<unknown>[], timeout: number) {
-    const futures = new Set([...new Set(jobs)].map((job) => ensureFuture(job)));
+    const futures = new Set(distinct(jobs).map((job) => ensureFuture(job)));
     this.#loop = [...futures][0]?._loop ?? runningLoop() ?? getEventLoop();
     this.#open = futures;
     this.#left = futures.size;

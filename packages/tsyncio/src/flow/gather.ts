@@ -3,7 +3,7 @@
 import { CancelledError } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
 import { FAILED, Future } from "../kernel/future.ts";
-import { ensureFuture, type Job, notAJob } from "../kernel/job.ts";
+import { ensureFuture, identity, type Job, notAJob } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
 import { isCoroutine, isPromiseLike, Task } from "../kernel/task.ts";
 
@@ -25,7 +25,7 @@ type Outcomes<J extends readonly unknown[]> = { -readonly [K in keyof J]: Result
  * Runs jobs concurrently; its result is the tuple of their results, in the order of the jobs.
  *
  * The first error goes to whoever awaits, at once, and the other jobs go on; use `taskGroup` to have them cancelled.
- * Cancelling the returned future cancels all jobs. A job given twice runs once.
+ * Cancelling the returned future cancels all jobs. A coroutine or future given twice runs once; a function is called each time.
  *
  * @param jobs - Coroutines, Futures, promises, or functions; as arguments, or as one array.
  * @param options - With `returnExceptions: true`, errors take the place of results and nothing is thrown.
@@ -84,14 +84,15 @@ class Gathering extends Future<unknown[]> {
   constructor(loop: EventLoop, jobs: readonly Job<unknown>[], returnExceptions: boolean) {
     super(loop._option);
     this.#returnExceptions = returnExceptions;
-    const futures = new Map<Job<unknown>, Future<unknown>>();
+    const futures = new Map<unknown, Future<unknown>>();
     // Eager tasks may be done by now; they count when all are there.
     const early: Future<unknown>[] = [];
     for (const job of jobs) {
-      let child = futures.get(job);
+      const key = identity(job);
+      let child = futures.get(key);
       if (child === undefined) {
         child = ensureFuture(job, { loop });
-        futures.set(job, child);
+        futures.set(key, child);
         if (child.done()) early.push(child);
         else child.addDoneCallback((future) => this.#childDone(future));
       }

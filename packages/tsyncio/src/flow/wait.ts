@@ -4,7 +4,7 @@ import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { show } from "../base/errors.ts";
 import { runningLoop } from "../kernel/current.ts";
 import { FAILED, type Future } from "../kernel/future.ts";
-import { ensureFuture, type Job } from "../kernel/job.ts";
+import { distinct, ensureFuture, type Job } from "../kernel/job.ts";
 import { getEventLoop } from "../kernel/loop.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
@@ -73,7 +73,7 @@ interface Split {
 }
 
 function* waiting(jobs: Job<unknown>[], timeout: number, returnWhen: ReturnWhen): Coroutine<Split> {
-  const futures = new Set([...new Set(jobs)].map((job) => ensureFuture(job)));
+  const futures = new Set(distinct(jobs).map((job) => ensureFuture(job)));
   // Those that are done already count like the others, a turn later; so wait() always lets others run.
   let counter = futures.size;
   const loop = runningLoop() ?? getEventLoop();

@@ -44,6 +44,16 @@ export function ensureFuture<T>(job: Job<T>, options?: { readonly loop?: EventLo
   throw notAJob(job);
 }
 
+/** What tells jobs apart: an awaitable given twice is one job, a function given twice is to be called twice. */
+export function identity(job: Job<unknown>): unknown {
+  return typeof job === "function" ? {} : job;
+}
+
+/** The jobs without repetitions. */
+export function distinct<J extends Job<unknown>>(jobs: Iterable<J>): J[] {
+  return [...new Map([...jobs].map((job) => [identity(job), job])).values()];
+}
+
 const promised = { describe: () => "a promise" };
 
 function fromPromise<T>(promise: PromiseLike<T>, loop: EventLoop): Future<T> {

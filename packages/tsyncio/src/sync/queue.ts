@@ -46,13 +46,13 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
   #shutDown = false;
 
   /**
-   * @param maxsize - The greatest number of items, an integer; 0 (default) or less means no limit.
+   * @param maxsize - The greatest number of items; 0 (default) or less means no limit.
    * @param options - `name`: shown in wait graphs.
-   * @throws {RangeError} when `maxsize` is not an integer.
+   * @throws {RangeError} when `maxsize` is not a number.
    */
   constructor(maxsize = 0, options?: { readonly name?: string | undefined }) {
-    if (!Number.isInteger(maxsize) && maxsize !== Number.POSITIVE_INFINITY) {
-      throw new RangeError(`Expected \`maxsize\` to be an integer (0: no limit), got ${show(maxsize)}`);
+    if (typeof maxsize !== "number" || Number.isNaN(maxsize)) {
+      throw new RangeError(`Expected \`maxsize\` to be a number (0: no limit), got ${show(maxsize)}`);
     }
     this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
     this.name = nameIn(options);

@@ -5,94 +5,35 @@ import { isPromised } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { PromiseWait } from "../kernel/promise-wait.ts";
 import { Task } from "../kernel/task.ts";
-
-// Tests may fake the global timers; real waiting needs the real ones.
-const { setTimeout: startTimer } = globalThis;
+import { Resources } from "./resources.ts";
 
 /** Requests are on their way and end by themselves; other resources, such as an open socket, may stay for long. */
 const REQUEST = /Req|ConnectWrap|WriteWrap|ShutdownWrap|^ProcessWrap$|^Worker$/i;
 const TIMER = /^(Timeout|Immediate)$/;
 
 export class ExternalWork {
-  /** What kept the process alive before the test is not the test's. */
-  readonly #before = countActive();
+  readonly #resources = new Resources();
 
   /**
    * Whether something real may act before the next deadline, so that the clock must not jump.
    *
    * A foreign promise may rest on anything that is under way, and on nothing at all: a mock that never answers must not stop the
-   * clock. A plain Future may be set by whatever is open. Native timers count for promises only: test runners have some, too.
+   * clock, where the platform can tell. A plain Future may be set by whatever is open. Native timers count for promises only, as test
+   * runners have some, too.
    */
   mayAct(loops: readonly EventLoop[]): boolean {
-    const added = this.#added();
+    const added = this.#resources.added();
+    if (added === null) return loops.some(hasForeignWaits);
     if (added.length === 0) return false;
     if (added.some((kind) => REQUEST.test(kind)) || loops.some(hasForeignWaits)) return true;
     return added.some((kind) => !TIMER.test(kind)) && loops.some((loop) => anyWait(loop, isOpen));
   }
 
   /** Whether anything at all may still act, though all tasks wait and no deadline is left. */
-  anyLeft(): boolean {
-    return this.#added().length > 0;
+  anyLeft(loops: readonly EventLoop[]): boolean {
+    const added = this.#resources.added();
+    return added === null ? loops.some(hasForeignWaits) : added.length > 0;
   }
-
-  /** The kinds of what is under way since the test began. */
-  #added(): string[] {
-    if (users > 0) return kindsMade();
-    return [...countActive()].filter(([kind, count]) => count > (this.#before.get(kind) ?? 0)).map(([kind]) => kind);
-  }
-}
-
-interface Resource {
-  readonly kind: string;
-  readonly ref: WeakRef<{ hasRef?(): boolean }>;
-}
-
-/** What is under way of what was made while somebody watched, by Node's number of it. */
-const made = new Map<number, Resource>();
-/** Node's own kinds, and timers; AsyncResources that JavaScript makes are called anything, and do nothing by themselves. */
-const OUTSIDE = /^(?!PROMISE$|FINALIZATIONREGISTRY$)([A-Z0-9_]+|Timeout)$/;
-let hook: import("node:async_hooks").AsyncHook | null = null;
-let users = 0;
-
-/**
- * Watches everything that is made from now on, until the returned function is called.
- *
- * Node lists what keeps a process alive, but not all of it (threads of the pool, workers), and one that ends hides one that begins.
- * Its async hooks tell all, but make every promise slower: so they are for single tests, not for explorations.
- */
-export function watchResources(): () => void {
-  hook ??=
-    globalThis.process?.getBuiltinModule?.("node:async_hooks").createHook({
-      init(id, kind, _trigger, resource) {
-        if (OUTSIDE.test(kind)) made.set(id, { kind, ref: new WeakRef(resource) });
-      },
-      destroy(id) {
-        made.delete(id);
-      },
-    }) ?? null;
-  if (users++ === 0) hook?.enable();
-  return () => {
-    if (--users > 0) return;
-    hook?.disable();
-    made.clear();
-  };
-}
-
-/** Timers of the kit itself. */
-const own = new WeakSet<object>();
-
-/** As setTimeout, by a timer that does not count as something outside. */
-export function waitReally(callback: () => void, milliseconds: number): void {
-  own.add(Object(startTimer(callback, milliseconds)));
-}
-
-function counts(resource: { hasRef?(): boolean } | undefined): boolean {
-  return resource === undefined || (resource.hasRef?.() !== false && !own.has(resource));
-}
-
-function kindsMade(): string[] {
-  // What would not keep the process alive is not waited for: caches' and pools' own timers, say.
-  return [...made.values()].filter(({ ref }) => counts(ref.deref())).map((each) => each.kind);
 }
 
 /** Whether a task of the loop waits for a promise that the library did not make. */
@@ -133,11 +74,4 @@ function isForeign(wait: Future<unknown>): boolean {
 /** A plain Future: anybody may set it. */
 function isOpen(wait: Future<unknown>): boolean {
   return wait.constructor === Future && wait._source === null;
-}
-
-/** How many resources of each kind keep the process alive, as far as the platform tells. */
-function countActive(): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const kind of globalThis.process?.getActiveResourcesInfo?.() ?? []) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return counts;
 }

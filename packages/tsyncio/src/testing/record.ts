@@ -88,7 +88,7 @@ export class RunRecorder implements Recorder {
     const { entry, who, choice, notes } = pending;
     const task = taskOf(entry);
     const step = { step: this.steps.length + 1, who, choice, notes };
-    if (task === null) this.steps.push({ ...step, outcome: "", at: undefined });
+    if (task === null) this.steps.push({ ...step, outcome: entry instanceof TimerHandle ? "fires" : "", at: undefined });
     else this.steps.push({ ...step, outcome: outcomeOf(task), at: task.done() ? undefined : this.#sites.get(task) });
   }
 }

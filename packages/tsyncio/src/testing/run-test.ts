@@ -3,7 +3,7 @@
 import { host as platform } from "#host";
 import type { TestBody } from "./context.ts";
 import { checkScenario } from "./explore.ts";
-import { watchResources } from "./external.ts";
+import { watchResources } from "./resources.ts";
 import { planOf, type RunOptions, simulate } from "./simulate.ts";
 import { Prescribed } from "./strategies.ts";
 

@@ -6,8 +6,9 @@ import { deadlock } from "../inspect/wait-graph.ts";
 import type { DebugTools } from "../kernel/debug-tools.ts";
 import type { Ambient, AsyncLocal, Guard, Host, Location, Program, ReadyQueue, Suspendable } from "../kernel/host.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { ExternalWork, hasForeignWaits, waitReally } from "./external.ts";
+import { ExternalWork, hasForeignWaits } from "./external.ts";
 import { Random } from "./random.ts";
+import { waitReally } from "./resources.ts";
 import { StepQueue } from "./step-queue.ts";
 
 export interface VirtualHostOptions {
@@ -208,7 +209,7 @@ export class VirtualHost implements Host {
     let next: Timer | undefined;
     for (const each of this.#timers) if (next === undefined || each.when < next.when) next = each;
     if (next !== undefined && next.when > this.#limit) return;
-    if (next === undefined ? this._external.anyLeft() : this._external.mayAct(this._loops)) this.#poll();
+    if (next === undefined ? this._external.anyLeft(this._loops) : this._external.mayAct(this._loops)) this.#poll();
     else if (this.#quiet < QUIET && this._loops.some(hasForeignWaits)) this.#lookAgain();
     else if (next === undefined) for (const callback of this.#onIdle) callback();
     else {

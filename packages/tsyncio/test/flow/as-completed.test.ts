@@ -9,6 +9,7 @@ import {
   sleep,
   TimeoutError,
   timeout,
+  wait,
 } from "tsyncio";
 import { expect, test } from "vitest";
 import { runVirtual, turn, virtually } from "../support/virtual.ts";
@@ -161,6 +162,22 @@ test("asCompleted() runs a job once and gives it once, when it is given twice", 
   });
 
   expect(seen).toEqual(["once", "other", 1]);
+});
+
+test("asCompleted() and wait() call a function each time, when it is given twice", async () => {
+  const seen = await virtually(function* () {
+    let calls = 0;
+    const worker = async (): Promise<number> => ++calls;
+    const results: number[] = [];
+    for (const next of asCompleted([worker, worker])) results.push(yield* next);
+    const { done } = yield* wait([worker, worker]);
+    return [results, [...done].map((each) => each.result())];
+  });
+
+  expect(seen).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
 });
 
 test("asCompleted() of nothing ends at once, in both iterations", async () => {

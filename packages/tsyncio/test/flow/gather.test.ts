@@ -103,6 +103,19 @@ test("gather() runs a job once and gives its result twice, when it is given twic
   expect(seen).toEqual([[7, "x", 7, "x"], 1]);
 });
 
+test("gather() calls a function each time, when it is given three times", async () => {
+  const seen = await virtually(function* () {
+    let calls = 0;
+    function* worker(): Coroutine<number> {
+      yield* sleep(1);
+      return ++calls;
+    }
+    return yield* gather(worker, worker, async () => "other", worker);
+  });
+
+  expect(seen).toEqual([1, 2, "other", 3]);
+});
+
 for (const spelling of ["function*", "async"] as const) {
   test(`gather() throws the first error at once, and the other jobs go on, ${spelling}`, async () => {
     const { result, errors } = await runVirtual(function* () {

@@ -19,7 +19,7 @@ export interface Finished {
 /**
  * Runs a module to its end. Each line that it prints is shown to `onLine`, which may send it a signal.
  *
- * `source` may use `import … from "tsyncio"`.
+ * `source` may use `import … from "tsyncio"` and from its other entries.
  */
 export async function runProgram(
   source: string,
@@ -31,7 +31,7 @@ export async function runProgram(
 ): Promise<Finished> {
   const folder = mkdtempSync(join(tmpdir(), "tsyncio-test-"));
   const file = join(folder, "program.mjs");
-  writeFileSync(file, source.replaceAll('from "tsyncio"', `from ${JSON.stringify(BUILT)}`));
+  writeFileSync(file, source.replaceAll(/from "tsyncio(\/testing)?"/g, (_, part = "") => `from ${JSON.stringify(new URL(`.${part}/index.js`, BUILT).href)}`));
   const child = spawn(process.execPath, [...(options.args ?? []), file], {
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],

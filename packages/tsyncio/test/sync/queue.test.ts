@@ -68,11 +68,21 @@ test.each([0, -1, Number.POSITIVE_INFINITY])("Queue has no limit, when maxsize i
   expect([queue.full(), queue.qsize()]).toEqual([false, 100]);
 });
 
-test.each([Number.NaN, 1.5, Number.NEGATIVE_INFINITY])("Queue refuses maxsize %s", (maxsize) => {
+test("Queue, refuses NaN for maxsize, which would mean no limit without a word", () => {
   for (const Kind of [Queue, PriorityQueue, LifoQueue]) {
-    expect(() => new Kind(maxsize)).toThrow(RangeError);
-    expect(() => new Kind(maxsize)).toThrow(`Expected \`maxsize\` to be an integer (0: no limit), got ${maxsize} (number)`);
+    expect(() => new Kind(Number.NaN)).toThrow(RangeError);
+    expect(() => new Kind(Number.NaN)).toThrow("Expected `maxsize` to be a number (0: no limit), got NaN (number)");
   }
+});
+
+test("Queue.full(), compares with maxsize as it is, also when that is no integer", () => {
+  const queue = new Queue<number>(1.3);
+
+  queue.putNowait(1);
+  expect(queue.full()).toBe(false);
+  queue.putNowait(2);
+  expect(queue.full()).toBe(true);
+  expect(new Queue(Number.NEGATIVE_INFINITY).full()).toBe(false);
 });
 
 test("Queue refuses a string and an object for maxsize", () => {
