@@ -26,5 +26,11 @@ export function originOf(made: object): string | undefined {
 const LIBRARY = new URL("..", import.meta.url).href.replace(/^file:\/\//, "");
 
 function isOurs(line: string): boolean {
-  return line.includes(LIBRARY) || line.includes("(<anonymous>)") || line.includes("at new Promise");
+  // Behind an `await` of Node's there is nobody to name.
+  return (
+    line.includes(LIBRARY) ||
+    line.includes("node:internal/") ||
+    line.includes("(<anonymous>)") ||
+    line.includes("at new Promise")
+  );
 }

@@ -1,5 +1,6 @@
 /** Writes a run down for people: who ran, at which line, and what for it waited then. */
 
+import { debugTools } from "../inspect/debug-tools.ts";
 import { current, currentTask } from "../kernel/current.ts";
 import type { DebugTools } from "../kernel/debug-tools.ts";
 import { Handle, type Runnable, TimerHandle } from "../kernel/handle.ts";
@@ -41,15 +42,15 @@ export class RunRecorder implements Recorder {
 
   /** Debug mode's hooks tell where operations are made and awaited. */
   start(loop: EventLoop): void {
-    const { debug, debugTools } = current;
-    this.#restore = () => Object.assign(current, { debug, debugTools });
+    const { debug, debugTools: before } = current;
+    this.#restore = () => Object.assign(current, { debug, debugTools: before });
     this.#loop = loop;
     loop._debug = true;
     current.debug = true;
     const site = (): string | undefined => {
       const made = {};
-      debugTools?.noteOrigin(made);
-      const found = debugTools?.originOf(made);
+      debugTools.noteOrigin(made);
+      const found = debugTools.originOf(made);
       return found?.includes("node:") ? undefined : found;
     };
     const tools: Partial<DebugTools> = {
@@ -62,7 +63,7 @@ export class RunRecorder implements Recorder {
       swallowed: () => {},
       reportUnstarted: () => {},
     };
-    current.debugTools = { ...(debugTools as DebugTools), ...tools };
+    current.debugTools = { ...debugTools, ...tools };
   }
 
   step(entry: Runnable, choice: number): void {

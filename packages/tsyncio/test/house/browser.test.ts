@@ -28,6 +28,25 @@ import {
   BoundedSemaphore, CancelledError, createTask, currentTask, Event, ExceptionGroup, gather, getRunningLoop, isCancelled, Lock, Queue, QueueShutDown,
   run, sleep, taskGroup, TimeoutError, timeout,
 } from "tsyncio";
+import { explore, replay, runTest } from "tsyncio/testing";
+
+/** An hour of virtual time, real waiting, and a schedule that is found, shrunk and had again. */
+window.testing = async () => {
+  const at = await runTest(function* (t) {
+    yield* sleep("1h");
+    yield* gather(fetch("/").then((response) => response.text()), sleep(0));
+    return t.now();
+  });
+  const scenario = function* () {
+    const order = [];
+    function* mark(name) { yield* sleep(0); order.push(name); }
+    yield* gather(mark("a"), mark("b"), mark("c"));
+    if (order.join("") === "cab") throw new Error("found");
+  };
+  const found = await explore(scenario).catch((error) => error);
+  const again = await replay(scenario, found.schedule).catch((error) => error);
+  return [at, found.cause.message, found.schedule, again.cause.message];
+};
 
 function* functionStar(lines) {
   // gather keeps the order of its arguments, sleep that of the clock.
@@ -275,6 +294,13 @@ describe.skipIf(CHROMIUM === undefined)("a page in Chromium", () => {
 
   test("operations, can be awaited outside of any task [real]", async () => {
     expect(await page.evaluate("window.outside()")).toEqual([true, true]);
+  });
+
+  test("the testing kit, jumps, waits for real I/O, finds a schedule and has it again [real]", async () => {
+    const [at, found, schedule, again] = (await page.evaluate("window.testing()")) as unknown[];
+
+    expect([at, found, again]).toEqual([3_600_000, "found", "found"]);
+    expect(schedule).toMatch(/^ts1\.1!\d+:2~$/);
   });
 
   test("the page, had nothing to complain of, at the end [real]", () => {
