@@ -1,13 +1,16 @@
 /** Starting attempts one after another until one succeeds. Mirrors asyncio/staggered.py. */
 
 import { type Duration, millisecondsOrNever } from "../base/duration.ts";
-import { isCancelled } from "../base/errors.ts";
+import { type CancelledError, isCancelled, TimeoutError } from "../base/errors.ts";
+import { current } from "../kernel/current.ts";
+import type { Future } from "../kernel/future.ts";
 import { type Body, callBody } from "../kernel/job.ts";
 import { type Operation, operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
-import { type TaskGroup, taskGroup } from "./task-group.ts";
-import { checkJobs, wait } from "./wait.ts";
+import { createTask, needTask } from "./create-task.ts";
+import { checkJobs } from "./wait.ts";
+import { waitFor } from "./wait-for.ts";
 
 type ReadonlyTuple<T> = readonly [value: T | undefined, winner: number | undefined, exceptions: readonly unknown[]];
 
@@ -48,29 +51,71 @@ export function staggeredRace<T>(
 }
 
 function* racing<T>(attempts: Body<[], T>[], delay: number): Coroutine<StaggeredResult<T>> {
+  const { _loop: loop } = needTask(current.task, "a staggered race");
   const exceptions: unknown[] = [];
+  const running = new Set<Task<void>>();
+  let allDone: Future<void> | null = null;
+  let launched = 0;
+  let started = 0;
   let value: T | undefined;
   let winner: number | undefined;
 
-  function* attempt(group: TaskGroup, index: number): Coroutine<void> {
-    exceptions[index] = null;
+  const launch = (failed: Future<void> | null): void => {
+    const mayStart = loop.createFuture<void>();
+    const task = createTask(runNext(mayStart, failed), { name: `attempt ${launched++}` });
+    running.add(task);
+    task.addDoneCallback(() => {
+      running.delete(task);
+      if (running.size === 0 && allDone?.done() === false) allDone.setResult();
+    });
+    mayStart.setResult();
+  };
+
+  /** The task of one attempt: launches the next one, which waits till this has failed or the delay has passed. */
+  function* runNext(mayStart: Future<void>, failed: Future<void> | null): Coroutine<void> {
+    // An eager task is to be among those that run before it starts anything.
+    yield* mayStart;
+    try {
+      if (failed !== null) yield* waitFor(endOf(failed), delay);
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+    }
+    if (started === attempts.length) return;
+    const index = started++;
+    const thisFailed = loop.createFuture<void>();
+    exceptions.push(null);
+    launch(thisFailed);
     try {
       const result = yield* callBody(attempts[index] as Body<[], T>);
       if (winner !== undefined) return;
       winner = index;
       value = result;
-      group.cancel();
+      for (const task of running) if (task !== current.task) task.cancel();
     } catch (error) {
       exceptions[index] = error;
+      if (!thisFailed.done()) thisFailed.setResult();
       if (isCancelled(error)) throw error;
     }
   }
 
-  yield* taskGroup(function* (group) {
-    for (let index = 0; index < attempts.length && winner === undefined; index++) {
-      const task: Task<void> = group.createTask(attempt(group, index), { name: `attempt ${index}` });
-      if (index < attempts.length - 1) yield* wait([task], { timeout: delay });
+  let cancellation: { error: CancelledError } | null = null;
+  launch(null);
+  while (running.size > 0) {
+    allDone = loop.createFuture<void>();
+    allDone._source = { describe: () => `staggeredRace (${running.size} to go)`, holders: () => running };
+    try {
+      yield* allDone;
+    } catch (error) {
+      if (!isCancelled(error)) throw error;
+      // Told each time anew: an attempt may have swallowed the last one.
+      cancellation = { error };
+      for (const task of running) task.cancel(error.message === "" ? undefined : error.message);
     }
-  });
+  }
+  if (cancellation !== null) throw cancellation.error;
   return Object.assign([value, winner, exceptions] as const, { value, winner, exceptions });
+}
+
+function* endOf(future: Future<void>): Coroutine<void> {
+  yield* future;
 }

@@ -85,7 +85,8 @@ export class TaskGroup {
   *_exit(failure: { error: unknown } | null): Coroutine<void> {
     const parent = this.#parent as Task<unknown>;
     this.#exiting = true;
-    let cancellation = failure !== null && isCancelled(failure.error) ? failure : null;
+    const cancelled = failure !== null && isCancelled(failure.error);
+    let cancellation = cancelled ? failure : null;
     if (failure !== null && !this.#aborting) this.#abort();
 
     while (this.#tasks.size > 0) {
@@ -116,19 +117,21 @@ export class TaskGroup {
     }
 
     const errors = this.#errors;
+    // Whoever keeps the group does not keep the errors alive, nor the task that ends with them.
     this.#errors = [];
+    this.#parent = null;
     // The cancellation was our own, to get the parent out of the body; with nobody else's left, it ends here.
     if (this.#parentCancelRequested) {
       parent._uncancel();
       if (parent._cancels === 0) cancellation = null;
     }
     if (cancellation !== null && errors.length === 0) throw cancellation.error;
-    if (failure !== null && !isCancelled(failure.error)) errors.push(failure.error);
+    if (failure !== null && !cancelled) errors.push(failure.error);
     if (errors.length > 0) {
       // Somebody else has cancelled the parent as well; the group's errors go first, and the cancellation is delivered at the
       // next wait after whoever catches them.
       if (parent._cancels > 0) {
-        parent._uncancel();
+        parent._cancels--;
         parent._cancelFrom(this.#level);
       }
       throw new ExceptionGroup("unhandled errors in a TaskGroup", errors);
@@ -143,7 +146,7 @@ export class TaskGroup {
   #onTaskDone(task: Task<unknown>): void {
     this.#tasks.delete(task);
     if (this.#allDone !== null && this.#tasks.size === 0 && !this.#allDone.done()) this.#allDone.setResult();
-    if (task.cancelled() || task._state !== FAILED) return;
+    if (task._state !== FAILED) return;
     this.#errors.push(task.exception());
     if (!this.#aborting && !this.#parentCancelRequested) {
       // The parent is in the body or in _exit(). Were it only marked, it would go on until the body's end:

@@ -162,11 +162,13 @@ export function deadline(delay: number): number {
   return delay === Number.POSITIVE_INFINITY ? delay : needTask(current.task, "a timeout")._loop.time() + delay;
 }
 
-/** An error that the body raised when it was told to stop keeps its place, and remembers the timeout at the end of its causes. */
+/**
+ * An error that the body raised when it was told to stop keeps its place, and remembers the timeout at the end of its causes;
+ * so does each error of a group.
+ */
 function noteTimeout(error: unknown, scope: Timeout): void {
-  const members: unknown[] = error instanceof ExceptionGroup ? error.errors : [error];
-  for (const member of members) {
-    let last: unknown = member;
+  const noted: unknown[] = error instanceof ExceptionGroup ? [error, ...error.errors] : [error];
+  for (let last of noted) {
     const seen = new Set<unknown>();
     while (last instanceof Error && last.cause instanceof Error && !seen.has(last) && !isCancelled(last.cause)) {
       seen.add(last);

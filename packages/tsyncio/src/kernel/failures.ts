@@ -1,16 +1,20 @@
 /** Finds errors that nobody ever looks at: reported when the future is collected, at the latest when the loop closes. */
 
 import { describeError } from "../base/errors.ts";
+import type { ContextSlot } from "./context.ts";
+import { current } from "./current.ts";
 import type { Future } from "./future.ts";
-import type { EventLoop } from "./loop.ts";
+import type { EventLoop, ExceptionContext } from "./loop.ts";
+import type { Task } from "./task.ts";
 import { UNRETRIEVED } from "./task-flags.ts";
 
 /** What is known of a failed future without keeping it alive. */
 interface Failure {
   readonly loop: EventLoop;
-  readonly message: string;
-  readonly exception: unknown;
-  readonly site: string | undefined;
+  /** What the exception handler is told. */
+  readonly told: ExceptionContext;
+  /** Where it is told: as asyncio does, in the context of the task. */
+  readonly _context: ContextSlot;
   readonly future: WeakRef<Future<unknown>>;
 }
 
@@ -28,15 +32,19 @@ export class Failures {
   /** Notes a future that failed while nobody waited. */
   note(future: Future<unknown>): void {
     future._flags |= UNRETRIEVED;
+    const exception = future._outcome;
     const failure: Failure = {
       loop: this.#loop,
-      message: `${future[Symbol.toStringTag]} exception was never retrieved`,
-      exception: future._outcome,
-      site: future._origin(),
+      told: {
+        message: `${future[Symbol.toStringTag]} exception was never retrieved`,
+        exception,
+        origin: future._origin(),
+      },
+      _context: (future as Task<unknown>)._context,
       future: new WeakRef(future),
     };
     // Until it is read, a stack holds the receivers of its calls: the very task whose collection is waited for.
-    describeError(failure.exception);
+    describeError(exception);
     this.#open.add(failure);
     this.#byFuture.set(future, failure);
     collected.register(future, failure, future);
@@ -45,10 +53,7 @@ export class Failures {
   /** Somebody has looked at the error. */
   forget(future: Future<unknown>): void {
     future._flags &= ~UNRETRIEVED;
-    const failure = this.#byFuture.get(future);
-    if (failure === undefined) return;
-    this.#byFuture.delete(future);
-    this.#open.delete(failure);
+    this.#open.delete(this.#byFuture.get(future) as Failure);
     collected.unregister(future);
   }
 
@@ -56,13 +61,11 @@ export class Failures {
   report(failure: Failure): void {
     if (!this.#open.delete(failure)) return;
     const future = failure.future.deref();
-    if (future !== undefined) collected.unregister(future);
-    this.#loop.callExceptionHandler({
-      message: failure.message,
-      exception: failure.exception,
-      future,
-      origin: failure.site,
-    });
+    if (future) collected.unregister(future);
+    const { context } = current;
+    current.context = failure._context;
+    this.#loop.callExceptionHandler({ ...failure.told, future });
+    current.context = context;
   }
 
   /** Reports all that are open; used when the loop closes. */
