@@ -29,7 +29,7 @@ function isOurs(line: string): boolean {
   // Behind an `await` of Node's there is nobody to name.
   return (
     line.includes(LIBRARY) ||
-    line.includes("node:internal/") ||
+    /\bnode:internal/.test(line) ||
     line.includes("(<anonymous>)") ||
     line.includes("at new Promise")
   );

@@ -1,9 +1,9 @@
 /** Cancels every task of a scenario at every step of it, a run for each, and checks that nothing is lost, held or stuck. */
 
 import type { TestBody } from "./context.ts";
-import { checkScenario, Explorer, integer, type ScenarioOptions } from "./explore.ts";
+import { checkScenario, Explorer, type ScenarioOptions } from "./explore.ts";
 import type { Injection } from "./schedule.ts";
-import type { Outcome } from "./simulate.ts";
+import { integer, type Outcome } from "./simulate.ts";
 import { Prescribed } from "./strategies.ts";
 
 export interface CancelOptions extends ScenarioOptions {
@@ -61,13 +61,13 @@ export async function cancelEverywhere(scenario: TestBody, options: CancelOption
   const undisturbed = await perform([]);
   await explorer.checkAgain(undisturbed);
   const points = pointsOf(undisturbed, options.only);
-  const stride = Math.max(1, points.length / limit);
-  for (let at = 0; at < points.length; at += stride) {
-    const injection = points[Math.floor(at)] as Injection;
+  const count = Math.min(points.length, limit);
+  for (let i = 0; i < count; i++) {
+    const injection = points[Math.floor((i * points.length) / count)] as Injection;
     const { answered, steps } = await perform([injection]);
     if (options.twice && answered < steps) await perform([injection, { ...injection, step: answered }]);
   }
-  return { runs: explorer.runs, cancelled, complete: stride === 1 };
+  return { runs: explorer.runs, cancelled, complete: count === points.length };
 }
 
 /** Each task before each step at which it is alive. */

@@ -8,7 +8,7 @@ import { formatReport } from "./report.ts";
 import { formatSchedule, type Injection, parseSchedule, type Schedule } from "./schedule.ts";
 import { makeSearch, type Strategy } from "./search.ts";
 import { type Candidate, deviationsOf, shrink, type Try } from "./shrink.ts";
-import { type Failure, type Outcome, type Plan, planOf, type RunOptions, simulate } from "./simulate.ts";
+import { type Failure, integer, type Outcome, type Plan, planOf, type RunOptions, simulate } from "./simulate.ts";
 import { type Chooser, Prescribed } from "./strategies.ts";
 
 export interface ScenarioOptions extends RunOptions {
@@ -31,7 +31,7 @@ export interface ExploreOptions extends ScenarioOptions {
 export interface Exploration {
   readonly runs: number;
   readonly steps: number;
-  /** Whether there is no other schedule. */
+  /** Whether there is no other schedule; never true with `cancel`, as cancellations are not tried in all places. */
   readonly complete: boolean;
   readonly seed: number;
 }
@@ -112,7 +112,8 @@ export async function explore(scenario: TestBody, options: ExploreOptions = {}):
     // All orders have been seen; cancellations are another dimension, which never ends.
     if (search.complete && options.cancel !== true) break;
   }
-  return { runs: explorer.runs, steps: explorer.steps, complete: search.complete, seed };
+  const complete = search.complete && options.cancel !== true;
+  return { runs: explorer.runs, steps: explorer.steps, complete, seed };
 }
 
 /**
@@ -145,6 +146,9 @@ export async function replay(scenario: TestBody, schedule: string, options: Scen
     await explorer.show({ deviations: [...deviations], injections }, outcome.failure, "replayed", "as given");
   return { runs: explorer.runs, steps: explorer.steps, complete: false, seed };
 }
+
+/** Ends with the run that is being written down: one at a time, as that switches debug mode on for the whole process. */
+let recording: Promise<unknown> = Promise.resolve();
 
 /** Runs one scenario, counts, and tells of failures. */
 export class Explorer {
@@ -195,7 +199,9 @@ export class Explorer {
     }
     const smallest = await shrink(original, attempt);
     this.runs = runs;
-    const decisions = `${original.deviations.length} → ${smallest.deviations.length} decisions besides first come, first served`;
+    const cancels =
+      ["", " and 1 cancellation"][smallest.injections.length] ?? ` and ${smallest.injections.length} cancellations`;
+    const decisions = `${original.deviations.length} → ${smallest.deviations.length} decisions besides first come, first served${cancels}`;
     return this.show(smallest, outcome.failure as Failure, found, decisions);
   }
 
@@ -203,7 +209,9 @@ export class Explorer {
   async show(candidate: Candidate, failure: Failure, found: string, shrunk: string): Promise<never> {
     const recorder = new RunRecorder();
     const { runs } = this;
-    const last = await this.run(new Prescribed(new Map(candidate.deviations)), candidate.injections, recorder);
+    const run = recording.then(() => this.run(new Prescribed(new Map(candidate.deviations)), candidate.injections, recorder));
+    recording = run.catch(() => {});
+    const last = await run;
     const shown = last.failure ?? failure;
     const details: Schedule = {
       seed: this.#plan.seed,
@@ -231,10 +239,4 @@ function fromEnvironment(): { schedule?: string; runs?: number; seed?: number } 
 export function checkScenario(scenario: unknown, name: string): void {
   if (typeof scenario === "function") return;
   throw unexpected(`a function* or an async function for ${name}()`, scenario, "pass the function itself, do not call it");
-}
-
-/** @throws {RangeError} */
-export function integer(name: string, value: number, least = 1): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new RangeError(`Expected \`${name}\` to be an integer ≥ ${least}, got ${value}`);
 }

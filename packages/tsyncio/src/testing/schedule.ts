@@ -21,7 +21,8 @@ export interface Schedule {
 /** How many decisions a number of the fingerprint covers. */
 export const STRETCH = 16;
 
-const FORM = /^ts1\.([0-9a-z]+)!([0-9:,]*)(?:\^([0-9:,]+))?~([0-9a-z,]*)$/;
+const PAIRS = "\\d+:\\d+(?:,\\d+:\\d+)*";
+const FORM = new RegExp(`^ts1\\.([0-9a-z]+)!(${PAIRS})?(?:\\^(${PAIRS}))?~([0-9a-z]+(?:,[0-9a-z]+)*)?$`);
 
 /** `ts1.SEED!DECISION:CHOICE,…^STEP:TASK,…~FINGERPRINT` */
 export function formatSchedule({ seed, deviations, injections, fingerprint }: Schedule): string {

@@ -162,7 +162,12 @@ class Portfolio implements Search {
       return new LastFirst();
     }
     this.#last = this.#order[(run < 2 ? run : run - 1) % this.#order.length] as Search;
-    const chooser = this.#last.next();
+    let chooser = this.#last.next();
+    // All orders have been seen. Whoever asks for more has cancellations to try with them.
+    if (chooser === null) {
+      this.#last = this.#random;
+      chooser = this.#random.next();
+    }
     this.name = run === 0 ? "first come, first served" : this.#last.name;
     return chooser;
   }

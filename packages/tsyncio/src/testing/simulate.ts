@@ -56,11 +56,17 @@ export function planOf(options: RunOptions, seed: number): Omit<Plan, "chooser" 
   return {
     seed,
     ambient: platform.captureAmbient(),
-    maxSteps: options.maxSteps ?? 1_000_000,
+    maxSteps: integer("maxSteps", options.maxSteps ?? 1_000_000),
     timeout: milliseconds(options.timeout ?? "1d", "timeout"),
     realTimeout: milliseconds(options.realTimeout ?? "4s", "realTimeout"),
     strict: options.strict ?? true,
   };
+}
+
+/** @throws {RangeError} */
+export function integer(name: string, value: number, least = 1): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new RangeError(`Expected \`${name}\` to be an integer ≥ ${least}, got ${value}`);
 }
 
 /** Writes down what happens. */
