@@ -49,7 +49,7 @@ export interface CancelSweep {
 export async function cancelEverywhere(scenario: TestBody, options: CancelOptions = {}): Promise<CancelSweep> {
   checkScenario(scenario, "cancelEverywhere");
   const limit = integer("runs", options.runs ?? 10_000);
-  const explorer = new Explorer(scenario, options, 1);
+  const explorer = new Explorer(scenario, options, 1, true);
   let cancelled = 0;
   const perform = async (injections: readonly Injection[]): Promise<Outcome> => {
     const outcome = await explorer.run(new Prescribed(), injections);
@@ -72,7 +72,7 @@ export async function cancelEverywhere(scenario: TestBody, options: CancelOption
 
 /** Each task before each step at which it is alive. */
 function pointsOf({ tasks, steps }: Outcome, only: CancelOptions["only"]): Injection[] {
-  return tasks.flatMap(({ name, born, ended }, task) => {
+  return tasks.flatMap(({ task: { name }, born, ended }, task) => {
     if (only !== undefined && !only(name)) return [];
     const last = Math.min(ended, steps);
     return Array.from({ length: Math.max(0, last - born) }, (_, i) => ({ step: born + i, task }));
@@ -81,5 +81,5 @@ function pointsOf({ tasks, steps }: Outcome, only: CancelOptions["only"]): Injec
 
 function told({ tasks }: Outcome, injections: readonly Injection[]): string {
   if (injections.length === 0) return "first come, first served, nobody cancelled";
-  return injections.map(({ step, task }) => `"${tasks[task]?.name}" cancelled before step ${step + 1}`).join(", then ");
+  return injections.map(({ step, task }) => `"${tasks[task]?.task.name}" cancelled before step ${step + 1}`).join(", then ");
 }

@@ -94,7 +94,7 @@ export async function explore(scenario: TestBody, options: ExploreOptions = {}):
   const seed = integer("seed", given.seed ?? options.seed ?? 1, 0);
   const random = new Random(seed);
   const search = makeSearch(options.strategy ?? "portfolio", random);
-  const explorer = new Explorer(scenario, options, seed);
+  const explorer = new Explorer(scenario, options, seed, options.cancel);
   let longest = 0;
   let tasks = 1;
   for (let run = 1; run <= runs; run++) {
@@ -157,15 +157,18 @@ export class Explorer {
   readonly #scenario: TestBody;
   readonly #name: string | undefined;
   readonly #plan: Omit<Plan, "chooser" | "injections" | "recorder">;
+  readonly #cancels: boolean;
 
-  constructor(scenario: TestBody, options: ScenarioOptions, seed: number) {
+  constructor(scenario: TestBody, options: ScenarioOptions, seed: number, cancels = false) {
     this.#scenario = scenario;
     this.#name = options.name;
     this.#plan = planOf(options, seed);
+    this.#cancels = cancels;
   }
 
   async run(chooser: Chooser, injections: readonly Injection[], recorder?: RunRecorder): Promise<Outcome> {
-    const outcome = await simulate(this.#scenario, { ...this.#plan, chooser, injections, recorder });
+    const whom = this.#cancels || injections.length > 0 ? injections : null;
+    const outcome = await simulate(this.#scenario, { ...this.#plan, chooser, injections: whom, recorder });
     this.runs++;
     this.steps += outcome.steps;
     return outcome;

@@ -1,7 +1,8 @@
 /** What is wrong at the end of a test although nothing was thrown: what leaked, what was lost, what nobody noticed. */
 
 import { oneLine } from "../base/errors.ts";
-import type { ExceptionContext } from "../kernel/loop.ts";
+import { AsyncWait } from "../kernel/async-wait.ts";
+import type { EventLoop, ExceptionContext } from "../kernel/loop.ts";
 import type { Task } from "../kernel/task.ts";
 import { Lock } from "../sync/lock.ts";
 import { BoundedSemaphore } from "../sync/semaphore.ts";
@@ -28,15 +29,24 @@ export class ProblemError extends Error {
   }
 }
 
-/** Tasks that run although the main one has ended. */
-export function leftRunning(tasks: readonly Task<unknown>[]): Problem[] {
-  return tasks
-    .filter((task) => !task.done())
-    .map((task) => ({
-      code: "LEFT_RUNNING",
-      message: `${describe(task)} is left running at the end of the test: await it, cancel it, or start it in a taskGroup()`,
-    }));
+/** What runs although the main task has ended. */
+export function leftRunning(loop: EventLoop): Problem[] {
+  return [...loop._tasks].flatMap((task): Problem[] => {
+    if (!(task instanceof AsyncWait))
+      return [{ code: "LEFT_RUNNING", message: `${describe(task)} is left running at the end of the test: ${REMEDY}` }];
+    // What a task's async function awaits goes with the task.
+    if (task.owner?._self().done() === false) return [];
+    const what = task.waitingFor ?? "nothing";
+    return [
+      {
+        code: "LEFT_RUNNING",
+        message: `An async function that nobody awaits, and which waits for ${what}, is left running at the end of the test: ${REMEDY}`,
+      },
+    ];
+  });
 }
+
+const REMEDY = "await it, cancel it, or start it in a taskGroup()";
 
 export function swallowed(watch: Watch): Problem[] {
   return watch.swallowed.map((task) => ({

@@ -34,7 +34,7 @@ import { Prescribed } from "./strategies.ts";
 export async function runTest<T>(body: TestBody<T>, options: RunOptions = {}): Promise<T> {
   checkScenario(body, "runTest");
   const stop = watchResources();
-  const outcome = await simulate(body, { ...planOf(options, 1), chooser: new Prescribed(), injections: [] }).finally(stop);
+  const outcome = await simulate(body, { ...planOf(options, 1), chooser: new Prescribed(), injections: null }).finally(stop);
   if (outcome.failure === null) return outcome.result as T;
   const { error, problems } = outcome.failure;
   // The body's own error comes first; what else was found is told, and not instead.

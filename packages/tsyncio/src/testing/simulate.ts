@@ -18,13 +18,14 @@ import { heldLocks, leftRunning, type Problem, ProblemError, swallowed, unhandle
 import { type Injection, STRETCH } from "./schedule.ts";
 import type { Chooser } from "./strategies.ts";
 import { VirtualHost } from "./virtual-host.ts";
-import { Watch } from "./watch.ts";
+import { type Life, Watch } from "./watch.ts";
 
 /** How a scenario is to be run. */
 export interface Plan {
   readonly seed: number;
   readonly chooser: Chooser;
-  readonly injections: readonly Injection[];
+  /** Whom to cancel when; null where nobody ever is, and the tasks need not be counted. */
+  readonly injections: readonly Injection[] | null;
   /** The ambient state of whoever wants the run. To capture it costs as much as some steps, so it is done once for all runs. */
   readonly ambient: Ambient | null;
   /** A run that takes more steps fails: it makes no progress. */
@@ -89,8 +90,8 @@ export interface Outcome {
   readonly counts: readonly number[];
   readonly fingerprint: readonly number[];
   readonly steps: number;
-  /** The tasks, in order of birth: their names, and the steps at which they were made and ended. */
-  readonly tasks: readonly { readonly name: string; readonly born: number; readonly ended: number }[];
+  /** The tasks, in order of birth, if the plan wants to know. */
+  readonly tasks: readonly Life[];
   /** The injections that met their task alive. */
   readonly met: number;
   /** The number of steps when a task that had been cancelled had run once more; Infinity if it never did. */
@@ -181,7 +182,7 @@ class Simulation implements Scheduler {
     this.#limit = plan.maxSteps;
     const host = new SimulatedHost(this, plan);
     this.#loop = new EventLoop({ host, debug: false });
-    this.#watch = new Watch(this.#loop);
+    this.#watch = new Watch(this.#loop, plan.injections !== null);
     this.#watch.onProblem = (problem) => this.#note(problem);
     this.#loop.setExceptionHandler((_, context) => this.#note(unhandled(context)));
     this.#context = new BaseContext(this.#loop, host, (count) => this.#decide(count, null));
@@ -202,7 +203,6 @@ class Simulation implements Scheduler {
     if (failure === null) failure = await this.#end();
     else await this.#cleanUp();
     this.#watch.stop();
-    const { tasks, lives } = this.#watch;
     return {
       result,
       failure,
@@ -210,7 +210,7 @@ class Simulation implements Scheduler {
       counts: this.#counts,
       fingerprint: this.#fingerprint,
       steps: this.#steps,
-      tasks: lives.map(({ born, ended }, index) => ({ name: (tasks[index] as Task<unknown>).name, born, ended })),
+      tasks: [...(this.#watch.lives?.values() ?? [])],
       met: this.#met,
       answered: this.#answered,
     };
@@ -235,7 +235,7 @@ class Simulation implements Scheduler {
 
   /** Ends what still runs, and looks for what is wrong. */
   async #end(): Promise<Failure | null> {
-    if (this.#met === 0) this.#problems.push(...leftRunning(this.#watch.tasks));
+    if (this.#met === 0) this.#problems.push(...leftRunning(this.#loop));
     await this.#cleanUp();
     this.#problems.push(...heldLocks(this.#watch), ...swallowed(this.#watch));
     try {
@@ -320,9 +320,10 @@ class Simulation implements Scheduler {
   }
 
   #inject(): void {
-    const { injections } = this.#plan;
+    const injections = this.#plan.injections ?? [];
     while (this.#injected < injections.length && (injections[this.#injected] as Injection).step <= this.#steps) {
-      const task = this.#watch.tasks[(injections[this.#injected++] as Injection).task];
+      const tasks = [...(this.#watch.lives?.keys() ?? [])];
+      const task = tasks[(injections[this.#injected++] as Injection).task];
       if (task === undefined || !task.cancel("injected by the test")) continue;
       this.#met++;
       this.#victim ??= task;

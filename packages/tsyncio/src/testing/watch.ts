@@ -9,11 +9,16 @@ import type { Task } from "../kernel/task.ts";
 import { WAS_CANCELLED } from "../kernel/task-flags.ts";
 import type { Problem } from "./problems.ts";
 
+/** A task, and the steps of its loop at which it was made and ended. */
+export interface Life {
+  readonly task: Task<unknown>;
+  readonly born: number;
+  ended: number;
+}
+
 export class Watch {
-  /** All tasks of the loop that a user knows, in order of birth. */
-  readonly tasks: Task<unknown>[] = [];
-  /** The steps of the loop at which each of them was made, and at which it ended. */
-  readonly lives: { born: number; ended: number }[] = [];
+  /** All tasks of the loop, in order of birth, if somebody wants to know: a test may have a million of them. */
+  readonly lives: Map<Task<unknown>, Life> | null;
   /** How many steps the loop has taken. */
   steps = 0;
   /** The locks, queues and so on that were used. */
@@ -26,8 +31,9 @@ export class Watch {
   onProblem: (problem: Problem) => void = () => {};
   readonly #loop: EventLoop;
 
-  constructor(loop: EventLoop) {
+  constructor(loop: EventLoop, keepLives = false) {
     this.#loop = loop;
+    this.lives = keepLives ? new Map() : null;
     if (watches.size === 0) previous = setProbe(dispatcher);
     watches.set(loop, this);
   }
@@ -50,8 +56,7 @@ let previous: Probe | null = null;
 const dispatcher: Probe = {
   created(task) {
     const watch = watches.get(task._loop);
-    watch?.tasks.push(task);
-    watch?.lives.push({ born: watch.steps, ended: Number.POSITIVE_INFINITY });
+    watch?.lives?.set(task, { task, born: watch.steps, ended: Number.POSITIVE_INFINITY });
     previous?.created(task);
   },
   stepping(task) {
@@ -69,7 +74,7 @@ const dispatcher: Probe = {
   },
   finished(task) {
     const watch = watches.get(task._loop);
-    const life = watch?.lives[watch.tasks.indexOf(task)];
+    const life = watch?.lives?.get(task);
     if (watch !== undefined && life !== undefined) life.ended = watch.steps;
     const ignored = task._state === FINISHED && task._cancels > 0 && (task._flags & WAS_CANCELLED) !== 0;
     if (ignored && task._self() === task) watch?.swallowed.push(task);

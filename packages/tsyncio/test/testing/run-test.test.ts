@@ -239,6 +239,21 @@ describe("what is left behind", () => {
     expect(String(error)).toContain('Task "background", which waits for sleep of 10 ms,');
   });
 
+  test("runTest(), fails, when an async function is left behind that nobody awaits", async () => {
+    const heartbeat = async (): Promise<void> => {
+      for (;;) await sleep(10);
+    };
+    const error = await failureOf(
+      runTest(async () => {
+        void heartbeat();
+        await sleep(25);
+      }),
+    );
+
+    expect(error).toMatchObject({ code: "LEFT_RUNNING", problems: [expect.anything()] });
+    expect(String(error)).toContain("An async function that nobody awaits, and which waits for sleep of 10 ms,");
+  });
+
   test("runTest(), cancels what is left running, and waits for its cleanup", async () => {
     const log: string[] = [];
     const body = function* (): Coroutine<void> {
