@@ -31,7 +31,8 @@ type Outcomes<J extends readonly unknown[]> = { -readonly [K in keyof J]: Result
  * @param options - With `returnExceptions: true`, errors take the place of results and nothing is thrown.
  * @throws the first error of a job; {CancelledError} when a job was cancelled.
  *
- * **Suspends** when awaited, until all are done or one fails. **Cancel** cancels all jobs and waits for them.
+ * **Suspends** when awaited, until all are done or one fails. **Cancel** cancels all jobs; the wait ends with
+ * the first that ends cancelled, or, with `returnExceptions`, when all have ended.
  * **Source** asyncio/tasks.py `gather`.
  *
  * @example
