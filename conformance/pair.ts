@@ -2,6 +2,7 @@
 
 import * as library from "tsyncio";
 import { asAsync, type Form, isCalled } from "./form.ts";
+import type { Factory } from "./program.ts";
 import { Boom, show, showError, type Tools, type Trace, traceOf } from "./trace.ts";
 
 /**
@@ -32,13 +33,13 @@ function* a(label, make) {
 `;
 
 /** The trace of the pair's script in one of the forms. */
-export function runScript(pair: Pair, form: Form): Promise<Trace> {
+export function runScript(pair: Pair, form: Form, factory: Factory = "lazy"): Promise<Trace> {
   let text = (PRELUDE + pair.script).replace(/@(?=\w)/g, isCalled(form) ? "" : "() => ");
   if (form === "async") text = asAsync(text);
   if (form === "wrapped") {
     for (const [, name] of text.matchAll(/^function\* (\w+)/gm)) if (name !== "main") text += `\n${name} = coroutine(${name});`;
   }
-  return traceOf((tools) => evaluate(text, tools));
+  return traceOf((tools) => evaluate(text, tools), factory === "eager");
 }
 
 function evaluate(text: string, tools: Tools): library.Job<unknown> {

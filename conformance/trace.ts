@@ -1,7 +1,7 @@
 /** Runs a program on tsyncio under virtual time and writes down what an observer sees: one line `turn time label` an event. */
 
-import { CancelledError, DeadlockError, EventLoop, ExceptionGroup, type Job, Runner } from "tsyncio";
-import { VirtualHost } from "./virtual-host.ts";
+import { CancelledError, DeadlockError, EventLoop, ExceptionGroup, eagerTaskFactory, type Job, Runner } from "tsyncio";
+import { VirtualHost } from "tsyncio/testing";
 
 export type Trace = readonly string[];
 
@@ -41,9 +41,10 @@ const MAX_TURNS = 20_000;
 /** Reports that come when garbage is collected, at no certain time. */
 const UNTIMELY = /never retrieved|destroyed but/;
 
-/** Runs what `make` makes, a program's main function, to its end. */
-export async function traceOf(make: (tools: Tools) => Job<unknown>): Promise<Trace> {
+/** Runs what `make` makes, a program's main function, to its end; `eager` says whether tasks are by default. */
+export async function traceOf(make: (tools: Tools) => Job<unknown>, eager = false): Promise<Trace> {
   const loop = new EventLoop({ host: new VirtualHost(), debug: false });
+  if (eager) loop.setTaskFactory(eagerTaskFactory);
   const trace: string[] = [];
   let open = true;
   const log = (label: string): void => {

@@ -82,6 +82,9 @@ def fmt(v):
     if isinstance(v, float) and v == int(v): return str(int(v))
     return str(v)
 
+# What nobody looked at is reported when it is collected, at no certain time.
+base_events.logger.disabled = True
+
 # Coroutines that were never awaited, or die with their loop.
 warnings.simplefilter("ignore")
 sys.unraisablehook = lambda args: None
@@ -89,11 +92,12 @@ sys.unraisablehook = lambda args: None
 def number(x):
     return str(int(x)) if x == int(x) else str(x)
 
-def trace_of(make, max_turns=20000):
-    """Runs the coroutine that make(log, loop) gives, and gives the trace."""
+def trace_of(make, eager=False, max_turns=20000):
+    """Runs the coroutine that make(log, loop) gives, and gives the trace; `eager` says whether tasks are by default."""
     saved = events._get_running_loop()
     events._set_running_loop(None)
     loop = VirtualLoop()
+    if eager: loop.set_task_factory(asyncio.eager_task_factory)
     trace = []
     state = {"open": True}
     def log(label):

@@ -32,9 +32,7 @@ export class AsyncWait<T> extends Task<T> {
       this.reject = reject;
     });
     if (owner !== null) {
-      const rare = owner._rarely();
-      rare.waits ??= new Set();
-      rare.waits.add(this as Task<unknown>);
+      owner._rarely().waits.add(this as Task<unknown>);
       this._cancels = owner._cancels;
     }
     // An operation that calls a body must do so in the ambient state of the function that awaits it.
@@ -86,12 +84,9 @@ export class AsyncWait<T> extends Task<T> {
   #leave(): void {
     const { owner } = this;
     if (owner !== null) {
-      owner._rare?.waits?.delete(this as Task<unknown>);
+      owner._rarely().waits.delete(this as Task<unknown>);
       // A request that came too late for this operation is delivered at the function's next one.
-      if ((this._flags & MUST_CANCEL) !== 0 && owner._cancels > 0) {
-        owner._flags |= MUST_CANCEL;
-        owner._rarely().cancelMessage = this._cancelMessage();
-      }
+      if ((this._flags & MUST_CANCEL) !== 0 && owner._cancels > 0) owner._flags |= MUST_CANCEL;
     }
     // The function goes on in a microtask, which must get its turn before the loop's next entry.
     this._loop._settling = true;

@@ -159,8 +159,7 @@ export class Context {
    * **Suspends** never: `fn` is an ordinary function.
    */
   run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): R {
-    if (this.#entered || slot() === this)
-      throw new RuntimeError("Cannot enter the context: it is entered already; use a copy()");
+    if (this.#entered || slot() === this) throw new RuntimeError("Cannot enter the context again; use a copy()");
     const { context, task } = current;
     const owner = task === null && current.loop === null ? currentTask() : null;
     const outside = owner?._context;

@@ -5,7 +5,7 @@ import { current } from "./current.ts";
 import { FAILED, FINISHED, Future } from "./future.ts";
 import type { EventLoop } from "./loop.ts";
 import type { Task } from "./task.ts";
-import { ARMED } from "./task-flags.ts";
+import { ARMED, MUST_CANCEL } from "./task-flags.ts";
 
 /**
  * Waits for the promise of an async body that runs as part of the task.
@@ -27,8 +27,15 @@ export class PromiseWait extends Future<unknown> {
     task._loop._settling = true;
     this.#promise.then(
       (value) => this.#end(task, FINISHED, value),
-      (error: unknown) =>
-        this.#end(task, FAILED, abortedBy(task, error) ? new CancelledError(task._cancelMessage(), { cause: error }) : error),
+      (error: unknown) => {
+        let outcome = error;
+        if (task._signalAborted() && (isCancelled(error) || (error as { name?: unknown } | null)?.name === "AbortError")) {
+          // The body has heard of the cancellation by `task.signal`; foreign APIs answer with an AbortError of their own.
+          task._flags &= ~MUST_CANCEL;
+          if (!isCancelled(error)) outcome = new CancelledError(task._cancelMessage(), { cause: error });
+        }
+        this.#end(task, FAILED, outcome);
+      },
     );
     return null;
   }
@@ -50,9 +57,4 @@ export class PromiseWait extends Future<unknown> {
     if (current.loop === null) task._loop._stepNow(task);
     else task._loop._enqueue(task);
   }
-}
-
-/** Foreign APIs answer an aborted `task.signal` with an AbortError of their own; it is the task's cancellation. */
-function abortedBy(task: Task<unknown>, error: unknown): boolean {
-  return !isCancelled(error) && task._signalAborted() && (error as { name?: unknown } | null)?.name === "AbortError";
 }

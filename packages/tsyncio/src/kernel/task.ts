@@ -33,7 +33,7 @@ export interface TaskOptions {
 interface Rare {
   controller: AbortController | null;
   /** Library operations that the task's async function awaits right now. */
-  waits: Set<Task<unknown>> | null;
+  readonly waits: Set<Task<unknown>>;
   cancelMessage: string | undefined;
   /** How many `shielded` regions it is in. */
   shields: number;
@@ -41,7 +41,7 @@ interface Rare {
   deferred: { readonly level: number; readonly message: string | undefined }[];
 }
 
-const DECIDES = "Cannot set the outcome of a task: its coroutine does; use a Future";
+const DECIDES = "Cannot set the outcome of a task; use a Future";
 
 /** Marks the generators that a task has taken, so that none is driven twice. */
 const TAKEN: unique symbol = Symbol("tsyncio.taken");
@@ -206,22 +206,35 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     let delivered = this._waiter?._interrupt(message) ?? false;
     const rare = this._rare;
     if (rare !== null) {
-      for (const wait of [...(rare.waits ?? [])]) delivered = wait.cancel(message) || delivered;
+      for (const wait of this._inner()) delivered = wait.cancel(message) || delivered;
       if (rare.controller !== null) {
         // A foreign API that listens ends its wait; it must not get the cancellation a second time in its cleanup.
         delivered ||= this._loop._host.isHeard(rare.controller.signal);
         rare.controller.abort(new CancelledError(message));
       }
     }
-    if (delivered) return;
-    this._flags |= MUST_CANCEL;
-    if (message !== undefined || rare !== null) this._rarely().cancelMessage = message;
+    // A request that is still to be delivered goes along with this one.
+    this._flags = delivered ? this._flags & ~MUST_CANCEL : this._flags | MUST_CANCEL;
+    for (let task = delivered ? null : (this as Task<unknown>); task !== null; task = task._outer()) {
+      if (message !== undefined || task._rare !== null) task._rarely().cancelMessage = message;
+    }
   }
 
   /** The number of requests to cancel that were not taken back by `uncancel()`. **Source** `Task.cancelling`. */
   cancelling(): number {
     const scope = this._scope();
-    return scope._cancels + (scope._rare?.deferred.length ?? 0);
+    // An operation that its async function awaits has what was requested of the task, and what it requested itself.
+    return Math.max(scope._requests(), ...scope._inner().map((wait) => wait.cancelling()));
+  }
+
+  /** @internal */
+  _requests(): number {
+    return this._cancels + (this._rare?.deferred.length ?? 0);
+  }
+
+  /** @internal The operations that its async function awaits. */
+  _inner(): Task<unknown>[] {
+    return [...(this._rare?.waits ?? [])];
   }
 
   /**
@@ -232,13 +245,12 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * **Source** asyncio/tasks.py `Task.uncancel`.
    */
   uncancel(): number {
-    for (let scope = this._scope(); ; scope = scope._outer() as Task<unknown>) {
-      scope._uncancel();
-      if (scope === (this as unknown)) return this.cancelling();
-    }
+    const scope = this._scope();
+    if (scope._inner().map((wait) => wait.uncancel()).length === 0) scope._uncancel();
+    return this.cancelling();
   }
 
-  /** @internal Takes one request back, here alone: for a scope that made the request here. */
+  /** @internal Takes one request back: one that was made here, if there is any. */
   _uncancel(): void {
     const rare = this._rare;
     if (this._cancels > 0) this._cancels--;
@@ -247,6 +259,9 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       this._flags &= ~MUST_CANCEL;
       if (rare?.controller?.signal.aborted) rare.controller = null;
     }
+    // What was requested of the owner was requested of its operations, too; if fewer are left here, it was one of those.
+    const outer = this._outer();
+    if (outer !== null && outer._requests() > this._requests()) outer._uncancel();
   }
 
   /**
@@ -319,7 +334,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @internal All that it waits for: one thing in a coroutine, any number in an async function. */
   _waits(): Future<unknown>[] {
-    const inner = [...(this._rare?.waits ?? [])].flatMap((wait) => wait._waits());
+    const inner = this._inner().flatMap((wait) => wait._waits());
     const outer = this._waiter;
     // The wait for an async body is only the shell around what the body waits for.
     if (outer === null || (outer instanceof PromiseWait && inner.length > 0)) return inner;
@@ -339,12 +354,12 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   /** @internal In the body of an operation that this task's async function awaits, that operation; else the task itself. */
   _scope(): Task<unknown> {
     const inner = runningTask();
-    return inner !== null && inner._self() === (this as unknown) ? inner : (this as Task<unknown>);
+    return inner?._self() === (this as unknown) ? (inner as Task<unknown>) : (this as Task<unknown>);
   }
 
   /** @internal */
   _rarely(): Rare {
-    this._rare ??= { controller: null, waits: null, cancelMessage: undefined, shields: 0, deferred: [] };
+    this._rare ??= { controller: null, waits: new Set(), cancelMessage: undefined, shields: 0, deferred: [] };
     return this._rare;
   }
 
@@ -446,7 +461,6 @@ export function step(task: Task<unknown>): void {
   } else if (waiter?._failed()) {
     failed = true;
     error = waiter._takeError();
-    if (waiter instanceof PromiseWait && isCancelled(error)) task._flags &= ~MUST_CANCEL;
   }
 
   let frame = task._leaf;
@@ -601,7 +615,7 @@ function take<T>(body: TaskBody<T>): TaskBody<T> {
   const marked = body as { [TAKEN]?: boolean; _claim?(): void };
   if (typeof marked._claim === "function") marked._claim();
   else if (marked[TAKEN] === true) {
-    throw new RuntimeError("Cannot reuse a coroutine: it was awaited before; call its function again", "COROUTINE_REUSED");
+    throw new RuntimeError("Cannot reuse a coroutine: it is for one use; call its function again", "COROUTINE_REUSED");
   } else marked[TAKEN] = true;
   return body;
 }
@@ -626,11 +640,11 @@ function badYield(task: Task<unknown>, value: unknown): Error {
     value instanceof Future || isCoroutine(value)
       ? "the star is missing; write `yield* …`"
       : isPromiseLike(value)
-        ? "a coroutine awaits a promise by `yield* ensureFuture(promise)`"
+        ? "write `yield* ensureFuture(promise)`"
         : typeof value === "function"
-          ? "call it and await what it returns, `yield* fn()`"
+          ? "call it: `yield* fn()`"
           : Array.isArray(value)
-            ? "await several things by `yield* gather(…)`"
-            : "a coroutine only awaits, by `yield*`; it gives a value back by `return`";
+            ? "write `yield* gather(…)`"
+            : "await by `yield*`; give a value back by `return`";
   return new RuntimeError(`Cannot yield ${show(value)} in task "${task.name}": ${remedy}`, "BAD_YIELD");
 }

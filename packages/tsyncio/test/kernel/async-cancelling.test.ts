@@ -1,12 +1,12 @@
 /** Counting and taking back requests to cancel in async functions, inside of scopes: as in coroutines. Each test runs in both forms. */
 
-import { createTask, currentTask, Future, isCancelled, sleep, type Task, timeout } from "tsyncio";
+import { type Coroutine, createTask, currentTask, Future, gather, isCancelled, sleep, type Task, timeout } from "tsyncio";
 import { describe, expect, test } from "vitest";
 import { virtually } from "../support/virtual.ts";
 
 /** Tasks that do the same, as a coroutine and as an async function. */
 interface Forms<T> {
-  readonly coroutine: () => Generator<never, T, unknown>;
+  readonly coroutine: () => Coroutine<T>;
   readonly asynchronous: () => Promise<T>;
 }
 
@@ -16,7 +16,7 @@ function me(): Task<unknown> {
 
 function each<T>(expected: T, { coroutine, asynchronous }: Forms<T>): void {
   test("as a function*", async () => {
-    expect(await virtually(coroutine as never)).toEqual(expected);
+    expect(await virtually(coroutine)).toEqual(expected);
   });
   test("as an async function", async () => {
     expect(await virtually(asynchronous)).toEqual(expected);
@@ -27,7 +27,7 @@ const caught = (error: unknown): string => (isCancelled(error) ? `cancelled ${er
 
 describe("task.cancelling(), counts what the task's own timeout has requested, when asked from outside", () => {
   each([1, 0], {
-    *coroutine(): Generator<never, number[], unknown> {
+    *coroutine(): Coroutine<number[]> {
       const task = createTask(function* () {
         yield* timeout(1, function* () {
           yield* sleep(5);
@@ -54,7 +54,7 @@ describe("task.cancelling(), counts what the task's own timeout has requested, w
 
 describe("task.uncancel(), takes a request back that is on its way into a sleep, when called from outside", () => {
   each([0, "slept"], {
-    *coroutine(): Generator<never, unknown[], unknown> {
+    *coroutine(): Coroutine<unknown[]> {
       const task = createTask(function* () {
         return yield* timeout(9, function* () {
           yield* sleep(0);
@@ -81,7 +81,7 @@ describe("task.uncancel(), takes a request back that is on its way into a sleep,
 
 describe("task.uncancel(), inside of a timeout that has expired, leaves the timeout to take back the next request", () => {
   each(0, {
-    *coroutine(): Generator<never, number, unknown> {
+    *coroutine(): Coroutine<number> {
       yield* timeout(1, function* () {
         try {
           yield* sleep(5);
@@ -108,7 +108,7 @@ describe("task.uncancel(), inside of a timeout that has expired, leaves the time
 
 describe("task.cancel(), goes by the last message, when requested twice before a wait, the second time in a scope", () => {
   each("cancelled second", {
-    *coroutine(): Generator<never, string, unknown> {
+    *coroutine(): Coroutine<string> {
       me().cancel("first");
       yield* timeout(9, function* () {
         me().cancel("second");
@@ -137,7 +137,7 @@ describe("task.cancel(), goes by the last message, when requested twice before a
 
 describe("task.cancel(), is delivered at the next wait, when a body ended with a CancelledError that was not the task's", () => {
   each(["cancelled foreign", "cancelled own"], {
-    *coroutine(): Generator<never, string[], unknown> {
+    *coroutine(): Coroutine<string[]> {
       const log: string[] = [];
       const future = new Future<void>();
       future.cancel("foreign");
@@ -174,6 +174,43 @@ describe("task.cancel(), is delivered at the next wait, when a body ended with a
         log.push(caught(error));
       }
       return log;
+    },
+  });
+});
+
+describe("gather(), of a task twice that refuses to be cancelled, is cancelled with the message of the second request to it", () => {
+  each("cancelled twice", {
+    *coroutine(): Coroutine<string> {
+      const task = createTask(function* () {
+        try {
+          yield* sleep(5);
+        } catch {}
+      });
+      const both = gather(task, task);
+      yield* sleep(0);
+      both.cancel("twice");
+      try {
+        yield* both;
+        return "done";
+      } catch (error) {
+        return caught(error);
+      }
+    },
+    async asynchronous() {
+      const task = createTask(async () => {
+        try {
+          await sleep(5);
+        } catch {}
+      });
+      const both = gather(task, task);
+      await sleep(0);
+      both.cancel("twice");
+      try {
+        await both;
+        return "done";
+      } catch (error) {
+        return caught(error);
+      }
     },
   });
 });
