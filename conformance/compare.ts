@@ -27,15 +27,10 @@ export function waysOf(forms: readonly Form[], factories: readonly Factory[]): W
 /**
  * The lines as they are compared: to the letter, and all of them.
  *
- * In the async form, order differs by nature in two respects (docs/decisions/0007): turns are left out, since promises take
- * microtasks of their own; and so is what other tasks do after the main function's last line, as the program ends amid their
- * microtasks.
+ * In the async form turns are left out, since promises take microtasks of their own (docs/decisions/0007).
  */
 export function comparable(trace: Trace, form: Form): Trace {
-  if (form !== "async") return trace;
-  const last = trace.findLastIndex((line) => / (slot|held) /.test(line));
-  const kept = last === -1 ? trace : [...trace.slice(0, last + 1), ...trace.slice(-1)];
-  return kept.map((line) => line.replace(/^\S+ /, ""));
+  return form === "async" ? trace.map((line) => line.replace(/^\S+ /, "")) : trace;
 }
 
 export function isEqual(expected: Trace, found: Trace, form: Form): boolean {

@@ -58,13 +58,6 @@ test("comparable(), tells a turn and a value apart, but turns not of async funct
   expect(comparable(trace, "async")).toEqual(["0 x=1", "0 END none"]);
 });
 
-test("comparable(), leaves out what comes after the main function's last line, of async functions alone", () => {
-  const trace: Trace = ["1 0 m>1 start", "2 0 slot 0 pending", "2 0 m>1 end=none", "2 0 END none"];
-
-  expect(comparable(trace, "async")).toEqual(["0 m>1 start", "0 slot 0 pending", "0 END none"]);
-  expect(comparable(trace, "gen")).toEqual(trace);
-});
-
 test("generate(), makes the same program of a seed, and all kinds of statement and profiles of some hundreds", () => {
   const seen = new Set<string>();
   const profiles = new Set<string>();

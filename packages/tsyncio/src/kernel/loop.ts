@@ -43,6 +43,12 @@ export interface EventLoopOptions {
   readonly host?: Host | undefined;
 }
 
+/** How a run ends. */
+interface Finish {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** A slice of turns may last so long before the host gets the thread back, in milliseconds. */
 const SLICE = 2;
 /** The clock is read at least once per so many entries; less often would let slow entries overrun the slice. */
@@ -92,7 +98,7 @@ export class EventLoop {
   #ambient: Ambient | null = null;
   #taskFactory: TaskFactory | null = null;
   #exceptionHandler: ExceptionHandler | null = null;
-  #finish: { resolve: () => void; reject: (error: unknown) => void } | null = null;
+  #finish: Finish | null = null;
 
   constructor(options?: EventLoopOptions) {
     this._host = options?.host ?? platform;
@@ -473,9 +479,11 @@ export class EventLoop {
           if (--this.#untilClock <= 0 && this.#sliceIsOver()) break;
         }
         if (this.#left === 0 && this.#stopping) {
-          const finish = this.#finish;
+          const finish = this.#finish as Finish;
           this.#halt();
-          finish?.resolve();
+          // ORDER  async functions that were resumed in this turn go on before the run ends.
+          if (this._settling) this._host.wakeSettled(finish.resolve);
+          else finish.resolve();
           return;
         }
         if (ready.length === 0 && this._timers.next() > this.#now) break;

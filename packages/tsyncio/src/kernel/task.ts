@@ -177,7 +177,6 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       const inner = task._waiter;
       if (!(inner instanceof Task) || inner.done() || task._rare !== null || inner.cancel !== this.cancel) break;
       task._cancels++;
-      task._flags |= WAS_CANCELLED;
       current.probe?.cancelled(task);
       task = inner;
     }
@@ -202,7 +201,6 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @internal Interrupts what is being waited for; if nothing is, leaves word for the next suspension. */
   _deliverCancel(message: string | undefined): void {
-    this._flags |= WAS_CANCELLED;
     let delivered = this._waiter?._interrupt(message) ?? false;
     const rare = this._rare;
     if (rare !== null) {
@@ -210,6 +208,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       if (rare.controller !== null) {
         // A foreign API that listens ends its wait; it must not get the cancellation a second time in its cleanup.
         delivered ||= this._loop._host.isHeard(rare.controller.signal);
+        this._flags |= WAS_CANCELLED;
         rare.controller.abort(new CancelledError(message));
       }
     }
@@ -329,7 +328,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** What it waits for, in words; undefined while it is ready, running or done. */
   get waitingFor(): string | undefined {
-    return this.done() ? undefined : (this._waits()[0]?.describe() ?? undefined);
+    return this.done() ? undefined : this._waits()[0]?.describe();
   }
 
   /** @internal All that it waits for: one thing in a coroutine, any number in an async function. */
@@ -337,8 +336,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     const inner = this._inner().flatMap((wait) => wait._waits());
     const outer = this._waiter;
     // The wait for an async body is only the shell around what the body waits for.
-    if (outer === null || (outer instanceof PromiseWait && inner.length > 0)) return inner;
-    return [outer, ...inner];
+    return outer === null || (outer instanceof PromiseWait && inner.length > 0) ? inner : [outer, ...inner];
   }
 
   /** @internal The task that the user knows: itself, except for the operations that an async function awaits. */
@@ -462,6 +460,8 @@ export function step(task: Task<unknown>): void {
     failed = true;
     error = waiter._takeError();
   }
+
+  if (failed && isCancelled(error)) self._flags |= WAS_CANCELLED;
 
   let frame = task._leaf;
   let coroutine = coroutineOf(task, frame);

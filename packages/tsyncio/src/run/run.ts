@@ -42,15 +42,11 @@ export interface RunOptions extends RunnerOptions {
 export async function run<T>(job: Job<T>, options: RunOptions = {}): Promise<T> {
   const loop = makeLoop(options);
   loop._checkIdle();
-  let result: T;
   try {
-    result = await runMain(loop, job, options);
-  } catch (error) {
+    return await runMain(loop, job, options);
+  } finally {
     await endProgram(loop);
-    throw error;
   }
-  await endProgram(loop);
-  return result;
 }
 
 /** The loop that the options name, or a fresh one. */

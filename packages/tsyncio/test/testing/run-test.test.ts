@@ -12,6 +12,7 @@ import {
   BoundedSemaphore,
   type Coroutine,
   createTask,
+  currentTask,
   DeadlockError,
   Event,
   ensureFuture,
@@ -23,6 +24,7 @@ import {
   Queue,
   shielded,
   sleep,
+  type Task,
   TimeoutError,
   waitFor,
 } from "tsyncio";
@@ -342,6 +344,40 @@ describe("what is left behind", () => {
       yield* shielding.join();
       expect(shielding.cancelled()).toBe(true);
     });
+  });
+
+  test("runTest(), takes no cancellation for swallowed, when it was overtaken by the error of what was awaited", async () => {
+    await runTest(function* () {
+      const failing = new Future<void>();
+      const careful = createTask(function* (): Coroutine<string> {
+        try {
+          yield* gather(failing, sleep(5));
+          return "";
+        } catch (error) {
+          // The error is on its way when the cancellation is requested: that is what is thrown, as in asyncio.
+          return String(error);
+        }
+      });
+      yield* sleep(0);
+      failing.setException(new RangeError("mine"));
+      careful.cancel();
+      expect(yield* careful).toBe("RangeError: mine");
+    });
+  });
+
+  test("runTest(), fails, when a cancellation was swallowed that a foreign API answered with an AbortError", async () => {
+    expect(
+      await problemsOf(async () => {
+        const task = createTask(async () => {
+          const { signal } = currentTask() as Task<unknown>;
+          await new Promise((_, reject) => {
+            signal.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+          }).catch(() => "ignored");
+        });
+        await sleep(1);
+        await task.cancelAndWait();
+      }),
+    ).toEqual(["SWALLOWED_CANCELLATION"]);
   });
 
   test("runTest(), fails, when a lock is left held, and names it and its holder", async () => {
