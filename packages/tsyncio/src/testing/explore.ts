@@ -5,7 +5,7 @@ import type { TestBody } from "./context.ts";
 import { Random } from "./random.ts";
 import { type RecordedStep, RunRecorder } from "./record.ts";
 import { formatReport } from "./report.ts";
-import { formatSchedule, type Injection, parseSchedule, type Schedule } from "./schedule.ts";
+import { formatSchedule, type Injection, parseSchedule, type Schedule, STRETCH } from "./schedule.ts";
 import { makeSearch, type Strategy } from "./search.ts";
 import { type Candidate, deviationsOf, shrink, type Try } from "./shrink.ts";
 import { type Failure, integer, type Outcome, type Plan, planOf, type RunOptions, simulate } from "./simulate.ts";
@@ -139,7 +139,7 @@ export async function replay(scenario: TestBody, schedule: string, options: Scen
   const misfit = fingerprint.findIndex((each, index) => outcome.fingerprint[index] !== each);
   if (misfit >= 0 && misfit < outcome.fingerprint.length) {
     throw new NondeterminismError(
-      `The schedule does not fit from decision ${misfit * 16} on: the scenario has changed since, or ${UNCONTROLLED}`,
+      `The schedule does not fit from decision ${misfit * STRETCH} on: the scenario has changed since, or ${UNCONTROLLED}`,
     );
   }
   if (outcome.failure !== null)

@@ -184,7 +184,6 @@ export class VirtualHost implements Host {
     this.#due--;
     this.#outsideSince = undefined;
     this.#quiet = 0;
-    this.#quiet = 0;
     callback();
     this.#look();
   }
