@@ -28,9 +28,6 @@ const LIBRARY = new URL("..", import.meta.url).href.replace(/^file:\/\//, "");
 function isOurs(line: string): boolean {
   // Behind an `await` of Node's there is nobody to name.
   return (
-    line.includes(LIBRARY) ||
-    /\bnode:internal/.test(line) ||
-    line.includes("(<anonymous>)") ||
-    line.includes("at new Promise")
+    line.includes(LIBRARY) || /\bnode:internal/.test(line) || line.includes("(<anonymous>)") || line.includes("at new Promise")
   );
 }

@@ -31,7 +31,13 @@ export async function runProgram(
 ): Promise<Finished> {
   const folder = mkdtempSync(join(tmpdir(), "tsyncio-test-"));
   const file = join(folder, "program.mjs");
-  writeFileSync(file, source.replaceAll(/from "tsyncio(\/testing)?"/g, (_, part = "") => `from ${JSON.stringify(new URL(`.${part}/index.js`, BUILT).href)}`));
+  writeFileSync(
+    file,
+    source.replaceAll(
+      /from "tsyncio(\/testing)?"/g,
+      (_, part = "") => `from ${JSON.stringify(new URL(`.${part}/index.js`, BUILT).href)}`,
+    ),
+  );
   const child = spawn(process.execPath, [...(options.args ?? []), file], {
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
