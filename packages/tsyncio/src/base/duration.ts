@@ -31,7 +31,7 @@ export function milliseconds(duration: Duration, name = "duration"): number {
     value = amount.trim() === "" ? Number.NaN : Number(amount) * MILLISECONDS[unit.toLowerCase() as keyof typeof MILLISECONDS];
   }
   if (typeof value === "number" && !Number.isNaN(value)) return value;
-  const text = `Expected \`${name}\` in milliseconds or like "250ms", "1.5s", "2m", "1h", "1d", got ${show(duration)}`;
+  const text = `Expected \`${name}\` in milliseconds or like "1.5s", got ${show(duration)}`;
   throw typeof value === "number" ? new RangeError(text) : new TypeError(text);
 }
 

@@ -28,14 +28,23 @@ function values(of: ContextSlot): Values | null {
   return of instanceof Context ? of._values : of;
 }
 
-function write(change: (values: Map<ContextVar<unknown>, unknown>) => void): void {
-  const task = current.loop === null ? currentTask() : null;
+/** The Context of the running code; where there are values alone, it gets an identity now, by which tokens know it. */
+function ownContext(): Context {
   const found = slot();
-  const next = new Map(values(found));
+  if (found instanceof Context) return found;
+  const context = new Context();
+  context._values = found;
+  const task = current.loop === null ? currentTask() : null;
+  if (task !== null && current.task === null) task._context = context;
+  else current.context = context;
+  return context;
+}
+
+/** Replaces the values of a context by changed ones. */
+function write(context: Context, change: (values: Map<ContextVar<unknown>, unknown>) => void): void {
+  const next = new Map(context._values);
   change(next);
-  if (found instanceof Context) found._values = next;
-  else if (task !== null && current.task === null) task._context = next;
-  else current.context = next;
+  context._values = next;
 }
 
 /** The values of the running code, for a new task or callback to start from. */
@@ -84,17 +93,18 @@ export class ContextVar<T> {
 
   /** Sets the value in the current context; the token gives it back to `reset`. */
   set(value: T): Token<T> {
-    const before = values(slot());
+    const context = ownContext();
+    const before = context._values;
     const key = this as ContextVar<unknown>;
     const old = before?.has(key) ? (before.get(key) as T) : NOT_SET;
-    write((next) => next.set(key, value));
-    return new Token(this, old);
+    write(context, (next) => next.set(key, value));
+    return new Token(this, old, context);
   }
 
   /**
    * Gives the variable the value it had before the `set()` that made the token.
    *
-   * @throws {RangeError} when the token is another variable's.
+   * @throws {RangeError} when the token is another variable's, or of a `set()` in another context.
    * @throws {RuntimeError} when the token was used before.
    */
   reset(token: Token<T>): void {
@@ -102,9 +112,13 @@ export class ContextVar<T> {
     if (token.variable !== this) {
       throw new RangeError(`Cannot reset ContextVar "${this.name}": the token is of "${token.variable.name}"`);
     }
+    const context = slot();
+    if (context !== token._context) {
+      throw new RangeError(`Cannot reset ContextVar "${this.name}": the token was made in another context`);
+    }
     const old = token._use();
     const key = this as ContextVar<unknown>;
-    write((next) => (old === NOT_SET ? next.delete(key) : next.set(key, old)));
+    write(context, (next) => (old === NOT_SET ? next.delete(key) : next.set(key, old)));
   }
 
   toString(): string {
@@ -117,11 +131,14 @@ export class Token<T> {
   readonly variable: ContextVar<T>;
   readonly #old: T | typeof NOT_SET;
   #used = false;
+  /** @internal Where the `set()` was. */
+  readonly _context: Context;
 
   /** @internal */
-  constructor(variable: ContextVar<T>, old: T | typeof NOT_SET) {
+  constructor(variable: ContextVar<T>, old: T | typeof NOT_SET, context: Context) {
     this.variable = variable;
     this.#old = old;
+    this._context = context;
   }
 
   /** The value before the `set()`; undefined when there was none. */

@@ -2,7 +2,6 @@
 
 import { describeError } from "../base/errors.ts";
 import type { ContextSlot } from "./context.ts";
-import { current } from "./current.ts";
 import type { Future } from "./future.ts";
 import type { EventLoop, ExceptionContext } from "./loop.ts";
 import type { Task } from "./task.ts";
@@ -62,10 +61,7 @@ export class Failures {
     if (!this.#open.delete(failure)) return;
     const future = failure.future.deref();
     if (future) collected.unregister(future);
-    const { context } = current;
-    current.context = failure._context;
-    this.#loop.callExceptionHandler({ ...failure.told, future });
-    current.context = context;
+    this.#loop.callExceptionHandler({ ...failure.told, future }, failure._context);
   }
 
   /** Reports all that are open; used when the loop closes. */

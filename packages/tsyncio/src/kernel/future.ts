@@ -323,7 +323,7 @@ export class Future<T> implements PromiseLike<T> {
 
 /** The error for a task that would wait for its own end. */
 export function awaitsItself(task: object): RuntimeError {
-  return new RuntimeError(`Cannot await ${task} in itself: it would never end`, "AWAITS_ITSELF");
+  return new RuntimeError(`Cannot await ${task} in itself`, "AWAITS_ITSELF");
 }
 
 function notDone(future: Future<never> | Future<unknown>): InvalidStateError {

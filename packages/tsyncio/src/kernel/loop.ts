@@ -11,6 +11,7 @@ import { type Duration, milliseconds } from "../base/duration.ts";
 import { describeError, RuntimeError, show, unexpected } from "../base/errors.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import { AsyncWait } from "./async-wait.ts";
+import type { ContextSlot } from "./context.ts";
 import { current, runningLoop, runningTask } from "./current.ts";
 import { Failures } from "./failures.ts";
 import { awaitsItself, Future } from "./future.ts";
@@ -168,8 +169,7 @@ export class EventLoop {
    */
   createTask<T>(body: TaskBody<T>, options: TaskOptions = {}): Task<T> {
     this._checkOpen();
-    if (typeof body !== "function" && !isCoroutine(body))
-      throw unexpected("a coroutine or a function that makes one", body, "wrap a promise by ensureFuture(promise)");
+    if (typeof body !== "function" && !isCoroutine(body)) throw unexpected("a coroutine or a function that makes one", body);
     if (typeof options !== "object") throw unexpected("`options` to be an object such as { name }", options);
     if (this.#taskFactory !== null) return this.#taskFactory(this, body, options);
     return new Task<T>(body, options, this);
@@ -207,16 +207,23 @@ export class EventLoop {
   }
 
   /** Tells the exception handler; one that throws itself is reported, too. */
-  callExceptionHandler(context: ExceptionContext): void {
+  callExceptionHandler(
+    context: ExceptionContext,
+    slot: ContextSlot | undefined = ((context.task ?? context.future) as Task<unknown> | undefined)?._context,
+  ): void {
     if (this.#exceptionHandler === null) {
       this.defaultExceptionHandler(context);
       return;
     }
+    const outer = current.context;
+    // It runs in the context of the task that it is told about, if any; a plain future has none.
+    if (slot !== undefined) current.context = slot;
     try {
       this.#exceptionHandler(this, context);
     } catch (exception) {
       this.defaultExceptionHandler({ message: "Unhandled error in exception handler", exception, context: context.message });
     }
+    current.context = outer;
   }
 
   getDebug(): boolean {
@@ -296,7 +303,7 @@ export class EventLoop {
    * @throws {RuntimeError} when it is running.
    */
   close(): void {
-    if (this.#running) throw new RuntimeError("Cannot close a running event loop; stop() it and await its end");
+    if (this.#running) throw new RuntimeError("Cannot close a running event loop; stop() it first");
     if (this.#closed) return;
     this.#closed = true;
     this.#ready = new Deque();
@@ -401,7 +408,7 @@ export class EventLoop {
   _checkIdle(): void {
     if (this.#running) throw new RuntimeError("This event loop is already running", "LOOP_RUNNING");
     if (current.loop !== null || runningTask() !== null) {
-      throw new RuntimeError("A loop cannot be run from a running event loop; use createTask() there", "LOOP_RUNNING");
+      throw new RuntimeError("Cannot run a loop inside of another; use createTask()", "LOOP_RUNNING");
     }
   }
 

@@ -36,6 +36,11 @@ export async function endProgram(loop: EventLoop): Promise<void> {
   loop._checkIdle();
   try {
     await cancelAllTasks(loop);
+    // As many turns as asyncio takes to shut down generators and executor; callbacks that are ready run in them.
+    for (let turn = 0; turn < 4; turn++) {
+      loop.stop();
+      await loop.runForever();
+    }
   } finally {
     loop.close();
   }
@@ -49,13 +54,20 @@ export async function cancelAllTasks(loop: EventLoop): Promise<void> {
     // In rounds, as a task may start others while it is cancelled; so many, in case that never ends.
     for (let round = 0; round < 100; round++) {
       const tasks = [...loop._tasks].filter(isOnItsOwn);
-      for (const task of tasks) task.cancel();
+      let left = tasks.length;
+      if (left === 0) return;
+      const ended = loop.createFuture<void>();
       for (const task of tasks) {
-        await loop.runUntilComplete(task.join());
+        task.cancel();
+        task.addDoneCallback(() => {
+          if (--left === 0) ended.setResult();
+        });
+      }
+      await loop.runUntilComplete(ended);
+      for (const task of tasks) {
         if (task._state !== FAILED) continue;
         loop.callExceptionHandler({ message: "unhandled exception during run() shutdown", exception: task.exception(), task });
       }
-      if (tasks.length === 0) return;
     }
   } catch (error) {
     if ((error as { code?: unknown }).code !== "LOOP_STOPPED") throw error;

@@ -1,6 +1,7 @@
 import {
   Context,
   ContextVar,
+  type Coroutine,
   copyContext,
   createTask,
   currentTask,
@@ -10,6 +11,7 @@ import {
   getRunningLoop,
   Runner,
   RuntimeError,
+  shield,
   shielded,
   sleep,
   type Task,
@@ -420,4 +422,84 @@ test("all runs of a Runner share one context", async () => {
 
   expect([await runner.run(add), await runner.run(add)]).toEqual([1, 2]);
   expect(variable.get()).toBe(0);
+});
+
+test("ContextVar.reset() throws RangeError and leaves the token usable, when the token was made in another context", async () => {
+  const variable = new ContextVar("v", { default: 0 });
+
+  for (const spelling of ["function*", "async"] as const) {
+    const seen = await virtually(function* () {
+      const token = variable.set(1);
+      const steal = (): unknown[] => {
+        expect(() => variable.reset(token)).toThrow(RangeError);
+        return [variable.get()];
+      };
+      const other =
+        spelling === "async"
+          ? createTask(async () => {
+              await sleep(0);
+              return steal();
+            })
+          : createTask(function* () {
+              yield* sleep(0);
+              return steal();
+            });
+      const inTask = yield* other;
+      const inCallback = new Future<unknown[]>();
+      getRunningLoop().callSoon(() => inCallback.setResult(steal()));
+      const called = yield* inCallback;
+      variable.reset(token);
+      return [inTask, called, variable.get()];
+    });
+
+    expect(seen).toEqual([[1], [1], 0]);
+  }
+});
+
+test("ContextVar.reset() works, when the task's context was asked for between set() and reset(), and after an await", async () => {
+  const variable = new ContextVar("v", { default: 0 });
+  const seen = await virtually(async () => {
+    const token = variable.set(1);
+    const context = currentTask()?.getContext();
+    await sleep(0);
+    const before = [variable.get(), context?.get(variable)];
+    variable.reset(token);
+    return [...before, variable.get(), context?.has(variable)];
+  });
+
+  expect(seen).toEqual([1, 1, 0, false]);
+});
+
+test.each([
+  ["a shielded job fails when nobody waits any more", "shield"],
+  ["it is called with a task", "direct"],
+  ["a task that is left fails at the program's end", "shutdown"],
+])("the exception handler runs in the context of the task that it is told about, when %s", async (_, how) => {
+  const variable = new ContextVar("v", { default: 0 });
+  const seen: unknown[] = [];
+  const prepare = (loop: EventLoop): void => loop.setExceptionHandler(() => seen.push(variable.get()));
+  await runVirtual(
+    function* () {
+      function* inner(): Coroutine<void> {
+        variable.set(9);
+        try {
+          yield* sleep(how === "shutdown" ? 50 : 1);
+        } catch {
+          // Cancelled at the end of the program.
+        }
+        if (how !== "direct") throw new RangeError("late");
+      }
+      const task = createTask(inner);
+      if (how === "shield") {
+        const outer = shield(task);
+        yield* sleep(0);
+        outer.cancel();
+      }
+      yield* sleep(2);
+      if (how === "direct") getRunningLoop().callExceptionHandler({ message: "told", task });
+    },
+    { prepare },
+  );
+
+  expect(seen).toEqual([9]);
 });

@@ -207,10 +207,7 @@ test("a loop that runs cannot be run again, and no other one inside of it", asyn
     void again.catch(() => {});
     void inside.catch(() => {});
     const results = yield* settle([again, inside]);
-    expect(results).toEqual([
-      "This event loop is already running",
-      "A loop cannot be run from a running event loop; use createTask() there",
-    ]);
+    expect(results).toEqual(["This event loop is already running", "Cannot run a loop inside of another; use createTask()"]);
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   allTasks,
   ContextVar,
+  type Coroutine,
   copyContext,
   createTask,
   currentTask,
@@ -250,4 +251,54 @@ test("a primitive can be used by one program after another", async () => {
   await virtually(program);
 
   expect(lock.locked()).toBe(false);
+});
+
+test("run() calls back what is ready when its main task has ended, for as many turns as asyncio's shutdown takes", async () => {
+  const calls: number[] = [];
+  const loop = new EventLoop({ host: new VirtualHost() });
+  const next = (n: number): void => {
+    calls.push(n);
+    if (n < 9) loop.callSoon(next, n + 1);
+  };
+
+  await run(
+    async () => {
+      loop.callSoon(next, 1);
+    },
+    { loop, signals: [] },
+  );
+
+  expect(calls).toEqual([1, 2, 3, 4, 5]);
+});
+
+test("run() tells the exception handler of errors at the end, when all that was left has ended", async () => {
+  const log: string[] = [];
+  const loop = new EventLoop({ host: new VirtualHost() });
+  loop.setExceptionHandler((_, { exception }) => log.push(String(exception)));
+  function* failing(): Coroutine<void> {
+    try {
+      yield* sleep(50);
+    } catch {
+      throw new RangeError("one");
+    }
+  }
+  function* cleaning(): Coroutine<void> {
+    try {
+      yield* sleep(50);
+    } finally {
+      yield* sleep(5);
+      log.push("two cleaned up");
+    }
+  }
+
+  await run(
+    function* () {
+      createTask(failing());
+      createTask(cleaning());
+      yield* sleep(0);
+    },
+    { loop, signals: [] },
+  );
+
+  expect(log).toEqual(["two cleaned up", "RangeError: one"]);
 });
