@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { transformSync } from "esbuild";
 import { adapt, compare, type Difference, isEqual, shrink, type Way, waysOf } from "./compare.ts";
 import { differingPairs } from "./compare-pairs.ts";
 import { FORMS } from "./form.ts";
@@ -24,7 +25,7 @@ const USAGE = `npm run conformance -- [--programs COUNT] [--seed SEED] [--form g
   --form      the forms to run each of them in (gen)
   --factory   whether tasks are lazy or eager by default (lazy,eager)
   --show      prints the program of this seed in Python and TypeScript, and both traces
-  --write     writes it as program.py and program.ts, which run by themselves`;
+  --write     writes it as program.py, program.ts and program.mjs (for Node 20), which run by themselves`;
 
 /** Programs that are passed to Python at once. */
 const BATCH = 50;
@@ -119,7 +120,13 @@ async function show(oracle: Oracle, { seed, ways, directory }: Options): Promise
     if (directory === undefined) continue;
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, "program.py"), pythonFile(program, factory));
-    writeFileSync(join(directory, "program.ts"), typeScriptFile(program, factory, form));
+    // From anywhere, the library is found by its address alone.
+    const script = typeScriptFile(program, factory, form).replaceAll(
+      /from "(tsyncio[^"]*)"/g,
+      (_, entry) => `from "${import.meta.resolve(entry)}"`,
+    );
+    writeFileSync(join(directory, "program.ts"), script);
+    writeFileSync(join(directory, "program.mjs"), transformSync(script, { loader: "ts" }).code);
   }
   return equal;
 }

@@ -1,5 +1,10 @@
 /** Printed programs do what the interpreters do: so people can trust what they read, and the interpreters are checked. */
 
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { transformSync } from "esbuild";
 import { loadPyodide } from "pyodide";
 import * as library from "tsyncio";
@@ -13,6 +18,8 @@ import { printPython } from "./print-python.ts";
 import { FACTORIES, type Program } from "./program.ts";
 import { pythonFile, sideBySide, typeScriptFile } from "./source.ts";
 import type { Trace } from "./trace.ts";
+
+const execute = promisify(execFile);
 
 let oracle: Oracle;
 beforeAll(async () => {
@@ -59,6 +66,20 @@ test("pythonFile(), prints the trace, on a Python that knows nothing of us", { t
   python.runPython(pythonFile(program, "eager"));
 
   expect(lines).toEqual(oracle.run([program], "eager")[0]);
+});
+
+test("--write, gives a program that runs by itself, from any folder [real]", { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tsyncio-program-"));
+  try {
+    const command = join(import.meta.dirname, "dist/main.js");
+    await execute(process.execPath, [command, "--show", "12", "--factory", "eager", "--write", folder]);
+    const { stdout } = await execute(process.execPath, [join(folder, "program.mjs")], { cwd: folder });
+
+    expect(stdout.trimEnd().split("\n")).toEqual(oracle.run([generate(12)], "eager")[0]);
+    expect(readdirSync(folder).sort()).toEqual(["program.mjs", "program.py", "program.ts"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("sideBySide(), puts both languages beside each other, where there is room", () => {
