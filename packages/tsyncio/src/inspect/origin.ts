@@ -25,7 +25,8 @@ export function originOf(made: object): string | undefined {
 // This module's own folder is `…/inspect/`; the library is the folder above it.
 const LIBRARY = new URL("..", import.meta.url).href.replace(/^file:\/\//, "");
 
-function isOurs(line: string): boolean {
+/** Whether a line of a stack is of this library, or of nobody that could be named. */
+export function isOurs(line: string): boolean {
   // Behind an `await` of Node's there is nobody to name.
   return (
     line.includes(LIBRARY) || /\bnode:internal/.test(line) || line.includes("(<anonymous>)") || line.includes("at new Promise")

@@ -1,6 +1,7 @@
 /** The text of a failure that `explore` found: what failed, under which schedule, and how to have it again. */
 
 import { describeError } from "../base/errors.ts";
+import { isOurs } from "../inspect/origin.ts";
 import { ProblemError } from "./problems.ts";
 import type { RecordedStep } from "./record.ts";
 import type { Failure } from "./simulate.ts";
@@ -25,7 +26,9 @@ export function formatReport({ name, failure, found, shrunk, steps, schedule }: 
   // The place in the test comes with the cause; here the message and the first line of the stack will do.
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const site =
-    error instanceof ProblemError ? undefined : first.find((line) => /^\s+at /.test(line) && !line.includes("node_modules"));
+    error instanceof ProblemError
+      ? undefined
+      : first.find((line) => /^\s+at /.test(line) && !line.includes("node_modules") && !isOurs(line));
   const text = [
     `${name === undefined ? "The scenario" : `"${name}"`} fails under a schedule that may happen (${found})`,
     indent(message, 2),
@@ -38,7 +41,7 @@ export function formatReport({ name, failure, found, shrunk, steps, schedule }: 
   ].join("\n");
   // Places are told from the working directory, as that is how long lines stay readable.
   const folder = globalThis.process?.cwd?.();
-  return folder === undefined || folder === "/" ? text : text.replaceAll(`${folder}/`, "");
+  return folder === undefined || folder === "/" ? text : text.replaceAll(`file://${folder}/`, "").replaceAll(`${folder}/`, "");
 }
 
 function showSteps(steps: readonly RecordedStep[]): string[] {

@@ -1,6 +1,6 @@
 import { transformSync } from "esbuild";
 import { expect, test } from "vitest";
-import { readSources, type Source, valueExports } from "./sources.ts";
+import { ENTRIES, readSources, type Source, valueExports } from "./sources.ts";
 
 const sources = readSources();
 
@@ -60,7 +60,7 @@ test("findCycle(), finds a ring, where there is one", () => {
   expect(findCycle(Object.keys(edges), (node) => edges[node] as string[])).toEqual(["b", "d", "b"]);
 });
 
-test("index.ts, reaches no Node module, statically or by import()", () => {
+test("the entries, reach no Node module, statically or by import()", () => {
   const seen = new Set<string>();
   const outside: string[] = [];
   const visit = (path: string): void => {
@@ -71,7 +71,7 @@ test("index.ts, reaches no Node module, statically or by import()", () => {
       else outside.push(`${path} imports ${target}`);
     }
   };
-  visit("index.ts");
+  for (const entry of ENTRIES) visit(entry);
 
   expect(seen).toContain("hosts/node.ts");
   expect(outside).toEqual([]);
@@ -85,7 +85,7 @@ test(`files, have at most ${LONGEST} lines, each`, () => {
   expect(long.map((each) => each.path)).toEqual([]);
 });
 
-test("exports of index.ts, have a doc comment in their source, if they are values", () => {
+test("exports of the entries, have a doc comment in their source, if they are values", () => {
   const missing = valueExports(sources).filter((each) => docsOf(each.source, each.name).length === 0);
 
   expect(missing).toEqual([]);

@@ -73,15 +73,21 @@ export interface Export {
   readonly source: string;
 }
 
-/** What index.ts exports besides types. */
+/** The entries of the package. */
+export const ENTRIES = ["index.ts", "testing/index.ts"];
+
+/** What the entries export besides types. */
 export function valueExports(sources: Map<string, Source>): Export[] {
-  const { text } = sources.get("index.ts") as Source;
+  return ENTRIES.flatMap((entry) => exportsOf(sources.get(entry) as Source));
+}
+
+function exportsOf({ path, text }: Source): Export[] {
   const found: Export[] = [];
   for (const [, names, from] of text.matchAll(/^export\s+\{([^}]*)\}\s+from\s+"\.\/([^"]+)"/gm)) {
     for (const each of (names as string).split(",").map((name) => name.trim())) {
       if (each === "" || each.startsWith("type ")) continue;
       const [name, alias] = each.split(/\s+as\s+/) as [string, string?];
-      found.push({ name: name ?? alias, source: from as string });
+      found.push({ name: name ?? alias, source: posix.join(dirname(path), from as string) });
     }
   }
   return found;
