@@ -40,7 +40,7 @@ export { Context, ContextVar, copyContext, type Token } from "./kernel/context.t
 export { currentTask, getRunningLoop } from "./kernel/current.ts";
 export { Future, isFuture } from "./kernel/future.ts";
 export type { Handle, TimerHandle } from "./kernel/handle.ts";
-export type { Guard as ProgramGuard, Host, Location, Program, Suspendable } from "./kernel/host.ts";
+export type { Guard as ProgramGuard, Host, Location, Program, ReadyQueue, Suspendable } from "./kernel/host.ts";
 export { type Awaitable, type Body, ensureFuture, type Job } from "./kernel/job.ts";
 export {
   allTasks,

@@ -206,7 +206,11 @@ export class EventLoop {
     this._host.report([message, ...lines].join("\n"));
   }
 
-  /** Tells the exception handler; one that throws itself is reported, too. */
+  /**
+   * Tells the exception handler, in the context of the task that it is told about; one that throws itself is reported, too.
+   *
+   * (The second argument is the library's own: a context where the task itself may be gone.)
+   */
   callExceptionHandler(
     context: ExceptionContext,
     slot: ContextSlot | undefined = ((context.task ?? context.future) as Task<unknown> | undefined)?._context,

@@ -16,6 +16,7 @@ import { BaseContext, type TestBody } from "./context.ts";
 import { foreignWaits } from "./external.ts";
 import { heldLocks, leftRunning, type Problem, ProblemError, swallowed, unhandled } from "./problems.ts";
 import { type Injection, STRETCH } from "./schedule.ts";
+import { PAUSE } from "./step-queue.ts";
 import type { Chooser } from "./strategies.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { type Life, Watch } from "./watch.ts";
@@ -114,8 +115,6 @@ export class NoProgressError extends Error {
 
 /** Real milliseconds after which it is told what a run waits for. */
 const PATIENCE = 1000;
-/** Steps after which the host gets the thread back. */
-const PAUSE = 1024;
 /** Steps that cleaning up may take when a run is over. */
 const CLEANUP = 10_000;
 

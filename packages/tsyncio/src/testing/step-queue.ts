@@ -5,7 +5,7 @@ import type { Runnable } from "../kernel/handle.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 
 /** Entries after which the host gets the thread back: the virtual clock never says that a slice is over. */
-const PAUSE = 1024;
+export const PAUSE = 1024;
 
 export class StepQueue extends Deque<Runnable> {
   readonly #loop: EventLoop;
