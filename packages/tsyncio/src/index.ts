@@ -37,11 +37,13 @@ export {
 } from "./flow/wait.ts";
 export { waitFor } from "./flow/wait-for.ts";
 export { Context, ContextVar, copyContext, type Token } from "./kernel/context.ts";
+export { coroutine } from "./kernel/coroutine.ts";
 export { currentTask, getRunningLoop } from "./kernel/current.ts";
 export { Future, isFuture } from "./kernel/future.ts";
 export type { Handle, TimerHandle } from "./kernel/handle.ts";
 export type { Guard as ProgramGuard, Host, Location, Program, ReadyQueue, Suspendable } from "./kernel/host.ts";
 export { type Awaitable, type Body, ensureFuture, type Job } from "./kernel/job.ts";
+export { isCoroutine } from "./kernel/kinds.ts";
 export {
   allTasks,
   EventLoop,
@@ -51,9 +53,9 @@ export {
   getEventLoop,
   type TaskFactory,
 } from "./kernel/loop.ts";
-export { coroutine, type Operation } from "./kernel/operation.ts";
+export type { Operation } from "./kernel/operation.ts";
 export type { Coroutine, Suspension } from "./kernel/suspended.ts";
-export { isCoroutine, Task, type TaskBody, type TaskOptions } from "./kernel/task.ts";
+export { Task, type TaskBody, type TaskOptions } from "./kernel/task.ts";
 export { installDebugTools } from "./run/debug.ts";
 export { type RunnerOptions, type RunOptions, run } from "./run/run.ts";
 export { Runner } from "./run/runner.ts";

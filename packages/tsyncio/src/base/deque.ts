@@ -28,7 +28,7 @@ export class Deque<T> {
 
   #grow(): void {
     const ring = this.#ring;
-    const free = new Array<T | undefined>(ring.length).fill(undefined);
+    const free = new Array(ring.length).fill(undefined);
     this.#ring = ring.slice(this.#head).concat(ring.slice(0, this.#head), free);
     this.#head = 0;
   }

@@ -2,11 +2,13 @@
 
 import { show } from "./errors.ts";
 
+/** The time that never comes. */
+export const NEVER: number = Number.POSITIVE_INFINITY;
+
 /** A length of time: a number of milliseconds, or a string with its unit such as `"250ms"`, `"1.5s"`, `"2m"`, `"1h"`, `"1d"`. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const FORM = /^(.+?)(ms|s|m|h|d)$/i;
 
 /**
  * Converts a duration to milliseconds. `Infinity` stays as it is and means never; negative values stay negative.
@@ -26,16 +28,18 @@ const FORM = /^(.+?)(ms|s|m|h|d)$/i;
 export function milliseconds(duration: Duration, name = "duration"): number {
   let value: unknown = duration;
   if (typeof duration === "string") {
-    const [, amount = "", unit = ""] = FORM.exec(duration) ?? [];
-    // An empty or blank amount would be 0.
-    value = amount.trim() === "" ? Number.NaN : Number(amount) * MILLISECONDS[unit.toLowerCase() as keyof typeof MILLISECONDS];
+    const text = duration.toLowerCase();
+    const unit = text.slice(text.endsWith("ms") ? -2 : -1);
+    const amount = text.slice(0, -unit.length);
+    // A blank amount would be 0.
+    value = amount.trim() === "" ? Number.NaN : Number(amount) * MILLISECONDS[unit as keyof typeof MILLISECONDS];
   }
   if (typeof value === "number" && !Number.isNaN(value)) return value;
-  const text = `Expected \`${name}\` in milliseconds or like "1.5s", got ${show(duration)}`;
-  throw typeof value === "number" ? new RangeError(text) : new TypeError(text);
+  const Class = typeof value === "number" ? RangeError : TypeError;
+  throw new Class(`Expected \`${name}\` in milliseconds or like "1.5s", got ${show(duration)}`);
 }
 
 /** As {@link milliseconds}, where undefined and null mean never (`Infinity`). */
 export function millisecondsOrNever(duration: Duration | undefined | null, name = "timeout"): number {
-  return duration === undefined || duration === null ? Number.POSITIVE_INFINITY : milliseconds(duration, name);
+  return duration === undefined || duration === null ? NEVER : milliseconds(duration, name);
 }

@@ -3,12 +3,12 @@
 import { Deque } from "../base/deque.ts";
 import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { TimeoutError } from "../base/errors.ts";
-import { runningLoop } from "../kernel/current.ts";
-import type { Future } from "../kernel/future.ts";
+import { operation } from "../kernel/coroutine.ts";
+import { type Future, standIn } from "../kernel/future.ts";
 import type { TimerHandle } from "../kernel/handle.ts";
 import { distinct, ensureFuture, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import type { ResultOf } from "./gather.ts";
@@ -61,7 +61,7 @@ class CompletionIterator {
 
   constructor(jobs: Job<unknown>[], timeout: number) {
     const futures = new Set(distinct(jobs).map((job) => ensureFuture(job)));
-    this.#loop = [...futures][0]?._loop ?? runningLoop() ?? getEventLoop();
+    this.#loop = [...futures][0]?._loop ?? getEventLoop();
     this.#open = futures;
     this.#left = futures.size;
     // Those that are done already come a turn later, like the others.
@@ -98,11 +98,10 @@ class CompletionIterator {
 
   *#nextFuture(): Coroutine<[Future<unknown>]> {
     while (this.#completed.length === 0) {
-      const waiter = this.#loop.createFuture<void>();
-      waiter._source = {
+      const waiter = standIn<void>(this.#loop, {
         describe: () => `next of asCompleted (${this.#open.size} to go)`,
         holders: () => this.#open as Set<never> as Set<Task<unknown>>,
-      };
+      });
       this.#waiters.push(waiter);
       try {
         yield* waiter;

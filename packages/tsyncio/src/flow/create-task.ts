@@ -1,7 +1,7 @@
 /** Starting tasks. Mirrors asyncio/tasks.py `create_task` and the eager task factory. */
 
 import { falsyError, RuntimeError } from "../base/errors.ts";
-import { runningLoop } from "../kernel/current.ts";
+import { current } from "../kernel/current.ts";
 import { FAILED, type Future } from "../kernel/future.ts";
 import { asTaskBody, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop, type TaskFactory } from "../kernel/loop.ts";
@@ -23,8 +23,8 @@ import { Task, type TaskBody, type TaskOptions } from "../kernel/task.ts";
  * yield* task; // => "ready"
  * ```
  */
-export function createTask<T>(job: Job<T>, options: TaskOptions = {}): Task<T> {
-  return (runningLoop() ?? getEventLoop()).createTask(asTaskBody(job), options);
+export function createTask<T>(job: Job<T>, options?: TaskOptions): Task<T> {
+  return (current.loop ?? getEventLoop())._spawn(asTaskBody(job), options);
 }
 
 /**
@@ -40,7 +40,7 @@ export function createTask<T>(job: Job<T>, options: TaskOptions = {}): Task<T> {
  * ```
  */
 export function runCoroutineThreadsafe<T>(job: Job<T>, loop: EventLoop): Future<T> {
-  const outer = (runningLoop() ?? getEventLoop()).createFuture<T>();
+  const outer = getEventLoop().createFuture<T>();
   const body = asTaskBody(job);
   loop.callSoonThreadsafe(() => {
     if (outer.done()) return;

@@ -1,11 +1,11 @@
 /** Running several things and collecting their results. Mirrors asyncio/tasks.py `gather`. */
 
 import { CancelledError } from "../base/errors.ts";
-import { runningLoop } from "../kernel/current.ts";
 import { FAILED, Future } from "../kernel/future.ts";
 import { ensureFuture, identity, type Job, notAJob } from "../kernel/job.ts";
+import { isCoroutine, isPromiseLike } from "../kernel/kinds.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
-import { isCoroutine, isPromiseLike, Task } from "../kernel/task.ts";
+import { Task } from "../kernel/task.ts";
 
 /** The result type of a job. */
 export type ResultOf<J> = J extends () => infer R ? AwaitedResult<R> : AwaitedResult<J>;
@@ -56,7 +56,7 @@ export function gather<T>(jobs: Iterable<Job<T>>, options?: { readonly returnExc
 export function gather<const J extends readonly Job<unknown>[]>(...jobs: J): Future<Results<J>>;
 export function gather(...given: unknown[]): Future<unknown> {
   const [jobs, returnExceptions] = readArguments(given);
-  const loop = jobs.find((job): job is Future<unknown> => job instanceof Future)?._loop ?? runningLoop() ?? getEventLoop();
+  const loop = jobs.find((job): job is Future<unknown> => job instanceof Future)?._loop ?? getEventLoop();
   const outer = new Gathering(loop, jobs, returnExceptions);
   if (jobs.length === 0) outer.setResult([]);
   return outer;
@@ -64,7 +64,7 @@ export function gather(...given: unknown[]): Future<unknown> {
 
 function readArguments(given: unknown[]): [jobs: Job<unknown>[], returnExceptions: boolean] {
   const [first, options] = given;
-  const listed = given.length <= 2 && typeof first === "object" && first !== null && !isJob(first) && Symbol.iterator in first;
+  const listed = given.length <= 2 && typeof first === "object" && !isJob(first) && Symbol.iterator in (first ?? {});
   const jobs = listed ? [...(first as Iterable<Job<unknown>>)] : (given as Job<unknown>[]);
   for (const job of jobs) if (!isJob(job)) throw notAJob(job);
   return [jobs, listed && (options as { returnExceptions?: boolean } | undefined)?.returnExceptions === true];
@@ -83,7 +83,7 @@ class Gathering extends Future<unknown[]> {
   #cancelRequested = false;
 
   constructor(loop: EventLoop, jobs: readonly Job<unknown>[], returnExceptions: boolean) {
-    super(loop._option);
+    super(undefined, loop);
     this.#returnExceptions = returnExceptions;
     const futures = new Map<unknown, Future<unknown>>();
     // Eager tasks may be done by now; they count when all are there.
@@ -106,8 +106,7 @@ class Gathering extends Future<unknown[]> {
   override cancel(message?: string): boolean {
     if (this.done()) return false;
     // It ends when all children have: with a CancelledError, unless one of them refuses to be cancelled.
-    let any = false;
-    for (const child of this.#children) if (child.cancel(message)) any = true;
+    const any = this.#children.map((child) => child.cancel(message)).includes(true);
     this.#cancelRequested ||= any;
     return any;
   }
@@ -124,18 +123,12 @@ class Gathering extends Future<unknown[]> {
     this.#finished++;
     if (this.done()) {
       // Its error came after this future was done; asyncio drops it, too, as one error was told already.
-      if (!child.cancelled()) child.exception();
+      child._retrieved();
       return;
     }
-    if (!this.#returnExceptions) {
-      if (child.cancelled()) {
-        this.setException(child._cancelledError());
-        return;
-      }
-      if (child._state === FAILED) {
-        this._settle(FAILED, child.exception());
-        return;
-      }
+    if (!this.#returnExceptions && child._failed()) {
+      this._settle(FAILED, child._takeError());
+      return;
     }
     if (this.#finished < this.#unique) return;
     const results = this.#children.map((each) => {
@@ -145,7 +138,7 @@ class Gathering extends Future<unknown[]> {
     if (this.#cancelRequested) {
       const last = this.#children.at(-1) as Future<unknown>;
       const message = last instanceof Task ? last._cancelMessage() : undefined;
-      this.setException(last.cancelled() ? last._cancelledError() : new CancelledError(message));
+      this._settle(FAILED, last.cancelled() ? last._cancelledError() : new CancelledError(message));
     } else this.setResult(results);
   }
 }

@@ -1,10 +1,11 @@
 /** Protection from cancellation. Mirrors asyncio/tasks.py `shield`; `shielded` is ours. */
 
 import { CancelledError } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { current } from "../kernel/current.ts";
-import { FAILED, type Future } from "../kernel/future.ts";
+import { FAILED, type Future, standIn } from "../kernel/future.ts";
 import { type Body, callBody, checkBody, ensureFuture, type Job } from "../kernel/job.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import { MUST_CANCEL, WAS_CANCELLED } from "../kernel/task-flags.ts";
@@ -27,11 +28,10 @@ export function shield<T>(job: Job<T>): Future<T> {
   const inner = ensureFuture(job);
   if (inner.done()) return inner;
   const loop = inner.getLoop();
-  const outer = loop.createFuture<T>();
-  outer._source = {
+  const outer = standIn<T>(loop, {
     describe: () => `shield of ${inner.describe()}`,
     holders: () => [inner as Task<unknown>, ...inner.holders()],
-  };
+  });
   const copy = (): void => {
     if (outer.done()) return;
     if (inner.cancelled()) outer.cancel();

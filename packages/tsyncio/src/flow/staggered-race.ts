@@ -2,10 +2,11 @@
 
 import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { type CancelledError, isCancelled, TimeoutError } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { current } from "../kernel/current.ts";
-import type { Future } from "../kernel/future.ts";
+import { type Future, standIn } from "../kernel/future.ts";
 import { type Body, callBody } from "../kernel/job.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import { createTask, needTask } from "./create-task.ts";
@@ -101,8 +102,7 @@ function* racing<T>(attempts: Body<[], T>[], delay: number): Coroutine<Staggered
   let cancellation: { error: CancelledError } | null = null;
   launch(null);
   while (running.size > 0) {
-    allDone = loop.createFuture<void>();
-    allDone._source = { describe: () => `staggeredRace (${running.size} to go)`, holders: () => running };
+    allDone = standIn<void>(loop, { describe: () => `staggeredRace (${running.size} to go)`, holders: () => running });
     try {
       yield* allDone;
     } catch (error) {

@@ -1,12 +1,14 @@
 /** Tasks that live and die together. Mirrors asyncio/taskgroups.py. */
 
 import { ExceptionGroup, isCancelled, RuntimeError } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { current } from "../kernel/current.ts";
-import { FAILED, type Future } from "../kernel/future.ts";
+import { FAILED, type Future, standIn } from "../kernel/future.ts";
 import { asTaskBody, type Body, callBody, checkBody, type Job } from "../kernel/job.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import { isCoroutine } from "../kernel/kinds.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
-import { isCoroutine, type Task, type TaskOptions } from "../kernel/task.ts";
+import type { Task, TaskOptions } from "../kernel/task.ts";
 import { needTask } from "./create-task.ts";
 
 /**
@@ -26,7 +28,8 @@ export class TaskGroup {
   #cancelled = false;
   readonly #tasks = new Set<Task<unknown>>();
   #errors: unknown[] = [];
-  #allDone: Future<void> | null = null;
+  /** The wait in `_exit()`, once it is under way. */
+  #allDone: Future<void> | undefined;
 
   /**
    * Starts a task in the group.
@@ -36,7 +39,7 @@ export class TaskGroup {
    *
    * **Suspends** never. **Source** `TaskGroup.create_task`.
    */
-  createTask<T>(job: Job<T>, options: TaskOptions = {}): Task<T> {
+  createTask<T>(job: Job<T>, options?: TaskOptions): Task<T> {
     const reason = !this.#entered
       ? "has not been entered"
       : this.#exiting && this.#tasks.size === 0
@@ -49,7 +52,7 @@ export class TaskGroup {
       if (typeof job === "object" && isCoroutine(job)) job.return(undefined as T);
       throw new RuntimeError(`Cannot create a task in ${this}: it ${reason}`, "GROUP_CLOSED");
     }
-    const task = (this.#parent as Task<unknown>)._loop.createTask(asTaskBody(job), options);
+    const task = (this.#parent as Task<unknown>)._loop._spawn(asTaskBody(job), options);
     this.#tasks.add(task as Task<unknown>);
     task.addDoneCallback((done) => this.#onTaskDone(done as Task<unknown>));
     // An eager task may have cancelled the group before it was a member.
@@ -66,12 +69,8 @@ export class TaskGroup {
     if (!this.#entered) throw new RuntimeError(`Cannot cancel ${this}: it has not been entered`);
     if (this.#cancelled || (this.#exiting && this.#tasks.size === 0)) return;
     this.#cancelled = true;
-    if (!this.#aborting) this.#abort();
-    const parent = this.#parent as Task<unknown>;
-    if (!this.#parentCancelRequested && !this.#exiting) {
-      this.#parentCancelRequested = true;
-      parent._cancelFrom(this.#level);
-    }
+    this.#abort();
+    if (!this.#parentCancelRequested && !this.#exiting) this.#cancelParent();
   }
 
   /** @internal */
@@ -85,16 +84,15 @@ export class TaskGroup {
   *_exit(failure: { error: unknown } | null): Coroutine<void> {
     const parent = this.#parent as Task<unknown>;
     this.#exiting = true;
-    const cancelled = failure !== null && isCancelled(failure.error);
+    const cancelled = isCancelled(failure?.error);
     let cancellation = cancelled ? failure : null;
-    if (failure !== null && !this.#aborting) this.#abort();
+    if (failure !== null) this.#abort();
 
     while (this.#tasks.size > 0) {
-      const allDone = parent._loop.createFuture<void>();
-      allDone._source = {
+      const allDone = standIn<void>(parent._loop, {
         describe: () => `TaskGroup (${this.#tasks.size} to go)`,
         holders: () => this.#tasks,
-      };
+      });
       this.#allDone = allDone;
       try {
         yield* allDone;
@@ -113,7 +111,6 @@ export class TaskGroup {
           cancellation ??= { error };
         }
       }
-      this.#allDone = null;
     }
 
     const errors = this.#errors;
@@ -138,22 +135,28 @@ export class TaskGroup {
     }
   }
 
+  /** Cancels the tasks, once. */
   #abort(): void {
+    if (this.#aborting) return;
     this.#aborting = true;
     for (const task of [...this.#tasks]) if (!task.done()) task.cancel();
   }
 
+  #cancelParent(): void {
+    this.#parentCancelRequested = true;
+    (this.#parent as Task<unknown>)._cancelFrom(this.#level);
+  }
+
   #onTaskDone(task: Task<unknown>): void {
     this.#tasks.delete(task);
-    if (this.#allDone !== null && this.#tasks.size === 0 && !this.#allDone.done()) this.#allDone.setResult();
+    if (this.#tasks.size === 0 && this.#allDone?.done() === false) this.#allDone.setResult();
     if (task._state !== FAILED) return;
     this.#errors.push(task.exception());
-    if (!this.#aborting && !this.#parentCancelRequested) {
+    if (!this.#aborting) {
       // The parent is in the body or in _exit(). Were it only marked, it would go on until the body's end:
       //   taskGroup(function* (g) { g.createTask(fails); yield* sleep("1h"); })
       this.#abort();
-      this.#parentCancelRequested = true;
-      (this.#parent as Task<unknown>)._cancelFrom(this.#level);
+      this.#cancelParent();
     }
   }
 

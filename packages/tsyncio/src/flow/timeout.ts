@@ -1,13 +1,15 @@
 /** Deadlines for a piece of code. Mirrors asyncio/timeouts.py. */
 
-import { type Duration, millisecondsOrNever } from "../base/duration.ts";
+import { type Duration, millisecondsOrNever, NEVER } from "../base/duration.ts";
 import { ExceptionGroup, isCancelled, RuntimeError, show, TimeoutError } from "../base/errors.ts";
+import { valuesOf } from "../kernel/context.ts";
+import { Scope } from "../kernel/coroutine.ts";
 import { current } from "../kernel/current.ts";
-import type { Handle } from "../kernel/handle.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
+import type { TimerEntry } from "../kernel/timers.ts";
 import { needTask } from "./create-task.ts";
 
 // STATE  created ──enter──▶ active ──deadline──▶ expiring ──exit──▶ expired
@@ -16,23 +18,32 @@ type State = "created" | "active" | "expiring" | "expired" | "finished";
 
 /** A deadline for the body that runs under it; `timeout` and `timeoutAt` hand it to the body. **Source** `asyncio.Timeout`. */
 export class Timeout {
-  #when: number;
-  #state: State = "created";
-  #task: Task<unknown> | null = null;
-  #timer: Handle | null = null;
-  /** Requests to cancel that the task had when the body began: those are not ours to take back. */
-  #cancelling = 0;
-  /** How many shielded regions it lies in: those do not protect its body from it. */
-  #level = 0;
+  /** @internal */
+  declare _when: number;
+  /** @internal */
+  declare _state: State;
+  /** @internal */
+  declare _task: Task<unknown> | null;
+  /** @internal */
+  declare _deadline: Deadline | null;
+  /** @internal Requests to cancel that the task had when the body began: those are not ours to take back. */
+  declare _cancelling: number;
+  /** @internal How many shielded regions it lies in: those do not protect its body from it. */
+  declare _level: number;
 
   /** @internal */
-  constructor(when: number) {
-    this.#when = when;
+  constructor() {
+    this._when = NEVER;
+    this._state = "created";
+    this._task = null;
+    this._deadline = null;
+    this._cancelling = 0;
+    this._level = 0;
   }
 
   /** The deadline on the loop's clock, in milliseconds; Infinity when there is none. */
   when(): number {
-    return this.#when;
+    return this._when;
   }
 
   /**
@@ -42,46 +53,55 @@ export class Timeout {
    * @throws {RuntimeError} when the body is not running, or its time is over already.
    */
   reschedule(when: number | null): void {
-    if (this.#state !== "active") {
-      throw new RuntimeError(`Cannot reschedule the timeout: it is ${this.#state}, not active`);
+    if (this._state !== "active") {
+      throw new RuntimeError(`Cannot reschedule the timeout: it is ${this._state}, not active`);
     }
     if (when !== null && (typeof when !== "number" || Number.isNaN(when))) {
       throw new RangeError(`Expected \`when\` to be a loop time in milliseconds or null, got ${show(when)}`);
     }
-    this.#when = when ?? Number.POSITIVE_INFINITY;
-    this.#timer?.cancel();
-    const { _loop: loop } = this.#task as Task<unknown>;
-    if (this.#when === Number.POSITIVE_INFINITY) this.#timer = null;
-    else if (this.#when <= loop.time()) this.#timer = loop.callSoon(() => this.#expire());
-    else this.#timer = loop.callAt(this.#when, () => this.#expire());
+    this._forget();
+    this._arm(when ?? NEVER, (this._task as Task<unknown>)._loop.time());
+  }
+
+  /** @internal */
+  _arm(when: number, now: number): void {
+    this._when = when;
+    if (when === NEVER) return;
+    const { _loop: loop } = this._task as Task<unknown>;
+    this._deadline = new Deadline(this);
+    if (when > now) loop._schedule(when, this._deadline);
+    else loop._enqueue(this._deadline);
   }
 
   /** Whether the deadline has passed while the body ran. */
   expired(): boolean {
-    return this.#state === "expiring" || this.#state === "expired";
+    return this._state === "expiring" || this._state === "expired";
   }
 
-  /** @internal */
-  _enter(): void {
-    this.#task = needTask(current.task, "a timeout");
-    this.#cancelling = this.#task._cancels;
-    this.#level = this.#task._shields();
-    this.#state = "active";
-    this.reschedule(this.#when);
+  /** @internal Begins, with a time limit or a deadline. */
+  _enter(time: number, absolute: boolean): void {
+    const task = needTask(current.task, "a timeout");
+    this._task = task;
+    this._cancelling = task._cancels;
+    this._level = task._shields();
+    this._state = "active";
+    // PERF  the clock costs more than all the rest: without a limit it is not read.
+    if (time === NEVER) return;
+    const now = task._loop.time();
+    this._arm(absolute ? time : now + time, now);
   }
 
   /** @internal Ends it; returns whether an error of the body is this timeout's own doing. */
   _exit(threw: boolean): boolean {
-    this.#timer?.cancel();
-    this.#timer = null;
-    if (this.#state === "expiring") {
-      this.#state = "expired";
-      const task = this.#task as Task<unknown>;
+    this._forget();
+    if (this._state === "expiring") {
+      this._state = "expired";
+      const task = this._task as Task<unknown>;
       task._uncancel();
       // At the old count, nobody else has asked for a cancellation meanwhile, so the error stops here.
-      return task._cancels <= this.#cancelling && threw;
+      return task._cancels <= this._cancelling && threw;
     }
-    this.#state = "finished";
+    this._state = "finished";
     return false;
   }
 
@@ -93,15 +113,51 @@ export class Timeout {
     return error;
   }
 
-  #expire(): void {
-    this.#state = "expiring";
-    this.#timer = null;
-    (this.#task as Task<unknown>)._cancelFrom(this.#level);
+  /** @internal */
+  _expire(): void {
+    this._state = "expiring";
+    this._deadline = null;
+    const task = this._task as Task<unknown>;
+    // Whoever listens to the task's signal is called in the task's context.
+    current._context = valuesOf(task._self()._context);
+    if (task._ambient === null) task._cancelFrom(this._level);
+    else task._ambient(() => task._cancelFrom(this._level));
+    current._context = null;
+  }
+
+  /** @internal */
+  _forget(): void {
+    const deadline = this._deadline;
+    if (deadline === null) return;
+    this._deadline = null;
+    deadline.scope = null;
+    (this._task as Task<unknown>)._loop._timerCancelled();
   }
 
   toString(): string {
-    const when = this.#state === "active" ? ` when=${this.#when}` : "";
-    return `<Timeout [${this.#state}]${when}>`;
+    const when = this._state === "active" ? ` when=${this._when}` : "";
+    return `<Timeout [${this._state}]${when}>`;
+  }
+}
+
+/** The timer of a timeout: an entry of its own for each time that the deadline is set. */
+class Deadline implements TimerEntry {
+  declare scope: Timeout | null;
+
+  constructor(scope: Timeout) {
+    this.scope = scope;
+  }
+
+  cancelled(): boolean {
+    return this.scope === null;
+  }
+
+  _run(): void {
+    this.scope?._expire();
+  }
+
+  toString(): string {
+    return String(this.scope);
   }
 }
 
@@ -125,7 +181,7 @@ export class Timeout {
 export function timeout<T>(duration: Duration | undefined | null, body: Body<[scope: Timeout], T>): Operation<T> {
   const delay = millisecondsOrNever(duration, "duration");
   checkBody(body, "timeout");
-  return operation(underTimeout(delay, false, body), "timeout");
+  return new Limited("timeout", delay, false, body) as unknown as Operation<T>;
 }
 
 /**
@@ -141,25 +197,51 @@ export function timeout<T>(duration: Duration | undefined | null, body: Body<[sc
 export function timeoutAt<T>(when: number | undefined | null, body: Body<[scope: Timeout], T>): Operation<T> {
   const at = millisecondsOrNever(when, "when");
   checkBody(body, "timeoutAt");
-  return operation(underTimeout(at, true, body), "timeoutAt");
+  return new Limited("timeoutAt", at, true, body) as unknown as Operation<T>;
 }
 
-function* underTimeout<T>(time: number, absolute: boolean, body: Body<[scope: Timeout], T>): Coroutine<T> {
-  const scope = new Timeout(absolute ? time : deadline(time));
-  scope._enter();
-  let result: T;
-  try {
-    result = yield* callBody(body, scope);
-  } catch (error) {
-    throw scope._explain(error, absolute ? `loop time ${time}` : `${time} ms`);
+/** A body under a deadline. */
+export abstract class TimeoutScope<T> extends Scope<T> {
+  /** @internal */
+  declare readonly _time: number;
+  /** @internal */
+  declare readonly _absolute: boolean;
+  /** @internal */
+  declare _scope: Timeout | null;
+
+  constructor(label: string, time: number, absolute: boolean) {
+    super(label);
+    this._time = time;
+    this._absolute = absolute;
+    this._scope = null;
   }
-  scope._exit(false);
-  return result;
+
+  override _enter(): void {
+    this._scope = new Timeout();
+    this._scope._enter(this._time, this._absolute);
+  }
+
+  override _leave(value: unknown): T {
+    this._scope?._exit(false);
+    return value as T;
+  }
+
+  override _leaveBy(error: unknown): T {
+    throw this._scope?._explain(error, this._absolute ? `loop time ${this._time}` : `${this._time} ms`);
+  }
 }
 
-/** @internal The loop time that lies so many milliseconds ahead. */
-export function deadline(delay: number): number {
-  return delay === Number.POSITIVE_INFINITY ? delay : needTask(current.task, "a timeout")._loop.time() + delay;
+class Limited<T, B = T> extends TimeoutScope<T> {
+  declare readonly _run: Body<[scope: Timeout], B>;
+
+  constructor(label: string, time: number, absolute: boolean, body: Body<[scope: Timeout], B>) {
+    super(label, time, absolute);
+    this._run = body;
+  }
+
+  override _body(): Coroutine<B> {
+    return callBody(this._run, this._scope as Timeout);
+  }
 }
 
 /**
@@ -199,19 +281,17 @@ export function moveOnAfter<T>(
 ): Operation<{ timedOut: boolean; value: T | undefined }> {
   const delay = millisecondsOrNever(duration, "duration");
   checkBody(body, "moveOnAfter");
-  return operation(movingOn(delay, body), "moveOnAfter");
+  return new MovingOn("moveOnAfter", delay, false, body) as unknown as Operation<{ timedOut: boolean; value: T | undefined }>;
 }
 
-function* movingOn<T>(delay: number, body: Body<[scope: Timeout], T>): Coroutine<{ timedOut: boolean; value: T | undefined }> {
-  const scope = new Timeout(deadline(delay));
-  scope._enter();
-  let value: T;
-  try {
-    value = yield* callBody(body, scope);
-  } catch (error) {
-    if (scope._exit(true) && isCancelled(error)) return { timedOut: true, value: undefined };
+class MovingOn<T> extends Limited<{ timedOut: boolean; value: T | undefined }, T> {
+  override _leave(value: unknown): { timedOut: boolean; value: T | undefined } {
+    super._leave(undefined);
+    return { timedOut: false, value: value as T };
+  }
+
+  override _leaveBy(error: unknown): { timedOut: boolean; value: T | undefined } {
+    if (this._scope?._exit(true) && isCancelled(error)) return { timedOut: true, value: undefined };
     throw error;
   }
-  scope._exit(false);
-  return { timedOut: false, value };
 }

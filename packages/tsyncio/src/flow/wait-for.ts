@@ -2,15 +2,15 @@
 
 import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { isCancelled, show, TimeoutError } from "../base/errors.ts";
-import { runningLoop } from "../kernel/current.ts";
-import { Future } from "../kernel/future.ts";
+import { operation } from "../kernel/coroutine.ts";
+import { type Future, standIn } from "../kernel/future.ts";
 import { callBody, ensureFuture, type Job } from "../kernel/job.ts";
+import { isCoroutine, isPromiseLike } from "../kernel/kinds.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
-import { isCoroutine, isPromiseLike } from "../kernel/task.ts";
-import { deadline, Timeout } from "./timeout.ts";
+import { TimeoutScope } from "./timeout.ts";
 
 /**
  * Awaits a job for a limited time; when it is over, cancels the job, waits until it has ended, and throws.
@@ -32,28 +32,29 @@ export function waitFor<T>(job: Job<T>, duration: Duration | undefined | null): 
   if (typeof job !== "function" && !isCoroutine(job) && !isPromiseLike(job)) {
     throw new TypeError(`Expected a coroutine, Future, promise or function for waitFor(), got ${show(job)}`);
   }
-  return operation(limit <= 0 ? atOnce(job) : inTime(job, limit), "waitFor");
+  return limit <= 0 ? operation(atOnce(job), "waitFor") : (new InTime(job, limit) as unknown as Operation<T>);
 }
 
-function* inTime<T>(job: Job<T>, limit: number): Coroutine<T> {
-  const scope = new Timeout(deadline(limit));
-  scope._enter();
-  let result: T;
-  try {
-    // A function that is async runs to its end, cancelled or not; a promise that was given is only waited for.
-    if (typeof job === "function") result = yield* callBody(job as () => T);
-    else result = (yield* isCoroutine(job) ? job : ensureFuture(job)) as T;
-  } catch (error) {
-    throw scope._explain(error, `${limit} ms`);
+class InTime<T> extends TimeoutScope<T> {
+  declare readonly _job: Job<T>;
+
+  constructor(job: Job<T>, limit: number) {
+    super("waitFor", limit, false);
+    this._job = job;
   }
-  scope._exit(false);
-  return result;
+
+  override _body(): Coroutine<T> {
+    const job = this._job;
+    // A function that is async runs to its end, cancelled or not; a promise that was given is only waited for.
+    if (typeof job === "function") return callBody(job);
+    return (isCoroutine(job) ? job : ensureFuture(job)) as Coroutine<T>;
+  }
 }
 
 function* atOnce<T>(job: Job<T>): Coroutine<T> {
   const future = ensureFuture(job);
   if (future.done()) return future.result();
-  yield* cancelAndAwait(future, runningLoop() ?? getEventLoop());
+  yield* cancelAndAwait(future, getEventLoop());
   try {
     return future.result();
   } catch (error) {
@@ -64,8 +65,10 @@ function* atOnce<T>(job: Job<T>): Coroutine<T> {
 
 /** Cancels a future and waits for its end on a future of its own, so that the wait can itself be cancelled. */
 function* cancelAndAwait(future: Future<unknown>, loop: EventLoop): Coroutine<void> {
-  const waiter = new Future<void>(loop._option);
-  waiter._source = { describe: () => `end of ${future.describe()}`, holders: () => [future as Task<unknown>] };
+  const waiter = standIn<void>(loop, {
+    describe: () => `end of ${future.describe()}`,
+    holders: () => [future as Task<unknown>],
+  });
   const release = (): void => {
     if (!waiter.done()) waiter.setResult();
   };

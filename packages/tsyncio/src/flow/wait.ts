@@ -2,13 +2,14 @@
 
 import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { show } from "../base/errors.ts";
-import { runningLoop } from "../kernel/current.ts";
-import { FAILED, type Future } from "../kernel/future.ts";
+import { operation } from "../kernel/coroutine.ts";
+import { FAILED, type Future, standIn } from "../kernel/future.ts";
 import { distinct, ensureFuture, type Job } from "../kernel/job.ts";
+import { isCoroutine, isPromiseLike } from "../kernel/kinds.ts";
 import { getEventLoop } from "../kernel/loop.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
-import { isCoroutine, isPromiseLike, type Task } from "../kernel/task.ts";
+import type { Task } from "../kernel/task.ts";
 import type { ResultOf } from "./gather.ts";
 
 /** `returnWhen` of {@link wait}: as soon as one is done. */
@@ -76,12 +77,11 @@ function* waiting(jobs: Job<unknown>[], timeout: number, returnWhen: ReturnWhen)
   const futures = new Set(distinct(jobs).map((job) => ensureFuture(job)));
   // Those that are done already count like the others, a turn later; so wait() always lets others run.
   let counter = futures.size;
-  const loop = runningLoop() ?? getEventLoop();
-  const waiter = loop.createFuture<void>();
-  waiter._source = {
+  const loop = getEventLoop();
+  const waiter = standIn<void>(loop, {
     describe: () => `wait for ${returnWhen} of ${futures.size}`,
     holders: () => [...futures].filter((each) => !each.done()) as Task<unknown>[],
-  };
+  });
   const release = (): void => {
     if (!waiter.done()) waiter.setResult();
   };

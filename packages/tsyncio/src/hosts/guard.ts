@@ -21,7 +21,7 @@ export class ProgramGuard implements Guard {
   #signal = "";
 
   constructor(program: Program, host: Host, process: Process) {
-    const { loop, signals } = program;
+    const { loop, signals = ["SIGINT"] } = program;
     if (!Array.isArray(signals)) {
       throw new TypeError(`Expected \`signals\` to be an array such as ["SIGINT"], got ${show(signals)}`);
     }

@@ -1,7 +1,8 @@
-/** The host for browsers: message channels for turns, timers for time. */
+/** The host for browsers: message channels for turns, timers for time. A page gets no signals, so programs need no guard. */
 
 import type { DebugTools } from "../kernel/debug-tools.ts";
-import type { Ambient, AsyncLocal, Guard, Host, Location, Program, Suspendable } from "../kernel/host.ts";
+import type { Ambient, AsyncLocal, Host } from "../kernel/host.ts";
+import type { ExceptionContext } from "../kernel/loop.ts";
 
 /** setTimeout takes no more; the loop asks again when it is called early. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -9,11 +10,13 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 export class WebHost implements Host {
   readonly debug: boolean = false;
   readonly debugTools: DebugTools | null = null;
+  /** PERF  to look the global up costs as much as to ask it for the time. */
+  readonly #clock: { now(): number } = performance;
   readonly #soon: (() => void)[] = [];
   #channel: InstanceType<typeof MessageChannel> | undefined;
 
   now(): number {
-    return performance.now();
+    return this.#clock.now();
   }
 
   wakeSoon(callback: () => void): void {
@@ -39,26 +42,14 @@ export class WebHost implements Host {
     clearTimeout(timer as ReturnType<typeof setTimeout>);
   }
 
-  random(): number {
-    return Math.random();
-  }
-
-  report(message: string): void {
-    console.error(message);
+  /** The console shows errors and tasks as they are, so that they can be opened. */
+  report(message: string, context?: ExceptionContext): void {
+    console.error(message, context?.exception ?? "", context ?? "");
   }
 
   /** A page is never "about to end": deadlocks cannot be told from waiting for the user. */
   onIdle(_callback: () => void): () => void {
     return () => {};
-  }
-
-  isHeard(_signal: AbortSignal): boolean {
-    return true;
-  }
-
-  /** Nor does a page get signals. */
-  guard(_program: Program): Guard {
-    return { explain: (error) => error, release() {} };
   }
 
   captureAmbient(_neutral?: boolean): Ambient | null {
@@ -67,10 +58,6 @@ export class WebHost implements Host {
 
   createAsyncLocal<T>(): AsyncLocal<T> | null {
     return null;
-  }
-
-  locate(frames: readonly Suspendable[]): Location[] {
-    return frames.map((frame) => ({ functionName: frame.describe() }));
   }
 }
 

@@ -1,6 +1,7 @@
 /** What debug mode reports with: places, stacks, slow steps, swallowed cancellations, operations never awaited. */
 
 import type { DebugTools } from "../kernel/debug-tools.ts";
+import { remedyFor } from "./bad-yield.ts";
 import { formatStack, stackOf } from "./format-stack.ts";
 import { noteStarted, noteUnstarted, reportUnstarted } from "./never-awaited.ts";
 import { noteOrigin, originOf } from "./origin.ts";
@@ -16,4 +17,5 @@ export const debugTools: DebugTools = {
   noteUnstarted,
   noteStarted,
   reportUnstarted,
+  remedyFor,
 };

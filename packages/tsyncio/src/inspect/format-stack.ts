@@ -13,7 +13,8 @@ export function stackOf(task: Task<unknown>): Location[] {
   else if (frames.length === 0 && typeof root === "object" && root !== null && "_generator" in root) {
     frames.push(root as Suspendable);
   }
-  return task._loop._host.locate(frames);
+  const places = task._loop._host.locate?.(frames);
+  return frames.map((frame, i) => places?.[i] ?? { functionName: frame.describe() });
 }
 
 /** Each suspended frame with its place; then what the task waits for, or the error it ended with. */

@@ -14,10 +14,10 @@ const open = new Set<Unstarted>();
 const collected = new FinalizationRegistry<Unstarted>(report);
 
 /** Notes a call that has not started. Costs some microseconds, for its place in the source. */
-export function noteUnstarted(call: object, label: string, loop: EventLoop | null): void {
+export function noteUnstarted(call: { describe(): string }, loop: EventLoop | null): void {
   if (loop !== null && !loop._debug) return;
   noteOrigin(call);
-  const record: Unstarted = { label, origin: originOf(call), loop };
+  const record: Unstarted = { label: call.describe(), origin: originOf(call), loop };
   records.set(call, record);
   open.add(record);
   collected.register(call, record, call);

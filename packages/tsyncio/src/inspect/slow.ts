@@ -16,8 +16,9 @@ export function runTimed(loop: EventLoop, entry: Runnable): void {
   loop._host.report(`tsyncio: executing ${what} took ${(took / 1000).toFixed(3)} seconds`);
 }
 
-/** Reports a task that was cancelled, yet returned a value. */
+/** Reports a task that was cancelled, yet returned a value, unless the request was taken back. */
 export function swallowed(task: Task<unknown>): void {
+  if (task._cancels === 0) return;
   task._loop._host.report(
     `tsyncio: ${task} swallowed a cancellation: it was cancelled, yet returned a value. A catch block must rethrow when isCancelled(error), or call uncancel().`,
   );

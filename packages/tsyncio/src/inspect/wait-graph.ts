@@ -10,7 +10,7 @@ function waitLines(loop: EventLoop): string[] {
   for (const task of tasksOf(loop)) {
     const waits = task._waits();
     const what = waits.length === 0 ? "nothing: it is ready" : [...new Set(waits.map((each) => each.describe()))].join(" and ");
-    const holders = [...new Set(waits.flatMap((each) => [...each.holders()]))]
+    const holders = [...new Set(waits.flatMap((each) => [...(each.holders?.() ?? [])]))]
       .filter((each) => isTask(each) && !what.includes(each.name))
       .map((each) => each.name);
     const by = holders.length === 0 ? "" : ` → ${holders.join(", ")}`;
@@ -62,7 +62,7 @@ function findCycle(loop: EventLoop): Task<unknown>[] | null {
 function nextTasks(task: Task<unknown>): Task<unknown>[] {
   return task
     ._waits()
-    .flatMap((each) => [...each.holders()])
+    .flatMap((each) => [...(each.holders?.() ?? [])])
     .filter((each) => isTask(each) && !each.done());
 }
 

@@ -1,9 +1,10 @@
 /** A library operation that an async function awaits: driven like a task, but its steps count for the function's task. */
 
 import { CANCELLED, FINISHED } from "./future.ts";
+import { take } from "./kinds.ts";
 import type { EventLoop } from "./loop.ts";
 import type { Coroutine } from "./suspended.ts";
-import { Task } from "./task.ts";
+import { Task, type TaskOptions } from "./task.ts";
 import { MUST_CANCEL } from "./task-flags.ts";
 
 /**
@@ -21,18 +22,13 @@ export class AsyncWait<T> extends Task<T> {
   declare reject: (error: unknown) => void;
 
   constructor(loop: EventLoop, operation: Coroutine<T>, owner: Task<unknown> | null) {
-    super(
-      operation,
-      { name: owner === null ? `await ${(operation as { describe?(): string }).describe?.() ?? "coroutine"}` : owner.name },
-      loop,
-    );
-    (this as { owner: Task<unknown> | null }).owner = owner;
+    super(operation, { owner } as TaskOptions, loop);
     (this as { promise: Promise<T> }).promise = new Promise<T>((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
     if (owner !== null) {
-      owner._rarely().waits.add(this as Task<unknown>);
+      owner._addInner(this as Task<unknown>);
       this._cancels = owner._cancels;
     }
     // An operation that calls a body must do so in the ambient state of the function that awaits it.
@@ -48,8 +44,21 @@ export class AsyncWait<T> extends Task<T> {
     }
   }
 
+  /** Part of its owner, it needs no context or parent of its own. */
+  override _begin(operation: Coroutine<T>, options: TaskOptions): void {
+    const { owner } = options as { owner: Task<unknown> | null };
+    (this as { owner: Task<unknown> | null }).owner = owner;
+    if (owner === null)
+      super._begin(operation, { name: `await ${(operation as { describe?(): string }).describe?.() ?? "coroutine"}` });
+    else {
+      take(operation);
+      this._name = owner._name;
+      this._ambient = owner._self()._ambient;
+    }
+  }
+
   /** The base class must not start it before the fields above are set. */
-  override _begin(): void {}
+  override _start(): void {}
 
   override _outer(): Task<unknown> | null {
     return this.owner;
@@ -65,13 +74,13 @@ export class AsyncWait<T> extends Task<T> {
       this.reject(this._cancelledError());
       return;
     }
-    this.#leave();
+    this._leave();
     this._close(FINISHED, value);
     this.resolve(value as T);
   }
 
   override _threw(error: unknown): void {
-    this.#leave();
+    this._leave();
     // The promise carries the error from here; it is looked at, whatever it is.
     this._close(CANCELLED, undefined);
     this.reject(error);
@@ -81,10 +90,11 @@ export class AsyncWait<T> extends Task<T> {
     return super._signalAborted() || (this.owner?._signalAborted() ?? false);
   }
 
-  #leave(): void {
+  /** @internal */
+  _leave(): void {
     const { owner } = this;
     if (owner !== null) {
-      owner._rarely().waits.delete(this as Task<unknown>);
+      owner._removeInner(this as Task<unknown>);
       // A request that came too late for this operation is delivered at the function's next one.
       if ((this._flags & MUST_CANCEL) !== 0 && owner._cancels > 0) owner._flags |= MUST_CANCEL;
     }

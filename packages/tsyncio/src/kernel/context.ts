@@ -15,29 +15,20 @@ export type ContextSlot = Context | Values | null;
 
 const NOT_SET: unique symbol = Symbol("tsyncio.notSet");
 
-/** Where the values of the running code live: on the stack for steps and callbacks, in its task for an async function after an `await`. */
-function slot(): ContextSlot {
-  if (current.loop === null) {
-    const task = currentTask();
-    if (task !== null && current.task === null) return task._context;
-  }
-  return current.context;
+/** What keeps the context of the running code: for an async function after an `await` its task, for all else the stack. */
+function keeper(): { _context: ContextSlot } {
+  return (current.loop === null && current.task === null ? currentTask() : null) ?? current;
 }
 
-function values(of: ContextSlot): Values | null {
+export function valuesOf(of: ContextSlot): Values | null {
   return of instanceof Context ? of._values : of;
 }
 
 /** The Context of the running code; where there are values alone, it gets an identity now, by which tokens know it. */
 function ownContext(): Context {
-  const found = slot();
-  if (found instanceof Context) return found;
-  const context = new Context();
-  context._values = found;
-  const task = current.loop === null ? currentTask() : null;
-  if (task !== null && current.task === null) task._context = context;
-  else current.context = context;
-  return context;
+  const of = keeper();
+  if (!(of._context instanceof Context)) of._context = new Context(of._context);
+  return of._context;
 }
 
 /** Replaces the values of a context by changed ones. */
@@ -48,8 +39,9 @@ function write(context: Context, change: (values: Map<ContextVar<unknown>, unkno
 }
 
 /** The values of the running code, for a new task or callback to start from. */
-export function captureContext(): ContextSlot {
-  return values(slot());
+export function captureContext(): Values | null {
+  // PERF  in a step, which is where most tasks are made, there is nothing to look for.
+  return valuesOf(current.task === null ? keeper()._context : current._context);
 }
 
 /**
@@ -82,7 +74,7 @@ export class ContextVar<T> {
    * @throws {RangeError} when there is none of the three (Python: LookupError).
    */
   get(...fallback: [fallback?: T]): T {
-    const found = values(slot());
+    const found = valuesOf(keeper()._context);
     if (found?.has(this as ContextVar<unknown>)) return found.get(this as ContextVar<unknown>) as T;
     if (fallback.length > 0) return fallback[0] as T;
     if (this.#default !== NOT_SET) return this.#default;
@@ -112,7 +104,7 @@ export class ContextVar<T> {
     if (token.variable !== this) {
       throw new RangeError(`Cannot reset ContextVar "${this.name}": the token is of "${token.variable.name}"`);
     }
-    const context = slot();
+    const context = keeper()._context;
     if (context !== token._context) {
       throw new RangeError(`Cannot reset ContextVar "${this.name}": the token was made in another context`);
     }
@@ -165,8 +157,13 @@ export class Token<T> {
  */
 export class Context {
   /** @internal */
-  _values: Values | null = null;
+  _values: Values | null;
   #entered = false;
+
+  /** @internal */
+  constructor(_values: Values | null = null) {
+    this._values = _values;
+  }
 
   /**
    * Calls `fn` with this context as the current one; what it sets stays in this context.
@@ -176,27 +173,22 @@ export class Context {
    * **Suspends** never: `fn` is an ordinary function.
    */
   run<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): R {
-    if (this.#entered || slot() === this) throw new RuntimeError("Cannot enter the context again; use a copy()");
-    const { context, task } = current;
-    const owner = task === null && current.loop === null ? currentTask() : null;
-    const outside = owner?._context;
+    const of = keeper();
+    const outside = of._context;
+    if (this.#entered || outside === this) throw new RuntimeError("Cannot enter the context again; use a copy()");
     this.#entered = true;
-    current.context = this;
-    if (owner !== null) owner._context = this;
+    of._context = this;
     try {
       return fn(...args);
     } finally {
-      current.context = context;
-      if (owner !== null) owner._context = outside as ContextSlot;
+      of._context = outside;
       this.#entered = false;
     }
   }
 
   /** A context with the same values, which then go separate ways. */
   copy(): Context {
-    const copy = new Context();
-    copy._values = this._values;
-    return copy;
+    return new Context(this._values);
   }
 
   /** The value of a variable in this context; undefined when it has none. */
@@ -213,7 +205,7 @@ export class Context {
   }
 
   *[Symbol.iterator](): Generator<[ContextVar<unknown>, unknown], void, unknown> {
-    if (this._values !== null) yield* this._values;
+    yield* this._values ?? [];
   }
 }
 
@@ -231,7 +223,5 @@ export class Context {
  * ```
  */
 export function copyContext(): Context {
-  const copy = new Context();
-  copy._values = values(slot());
-  return copy;
+  return new Context(captureContext());
 }

@@ -14,8 +14,8 @@ export interface Current {
   loop: EventLoop | null;
   /** The task whose step runs on the stack. */
   task: Task<unknown> | null;
-  /** The context of what runs on the stack; outside of any turn, the thread's own. */
-  context: ContextSlot;
+  /** The context of what runs on the stack; outside of any turn, the thread's own. (Named as a task's, see `keeper` in context.ts.) */
+  _context: ContextSlot;
   /** The loop for code outside of any task; made when first asked for. */
   defaultLoop: EventLoop | null;
   /** Some loop is in debug mode: coroutines note where they were made. */
@@ -33,7 +33,7 @@ export interface Current {
 export const current: Current = {
   loop: null,
   task: null,
-  context: null,
+  _context: null,
   defaultLoop: null,
   program: null,
   debug: host.debug,

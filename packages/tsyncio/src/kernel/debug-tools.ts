@@ -15,13 +15,15 @@ export interface DebugTools {
   stackOf(task: Task<unknown>): Location[];
   /** Runs an entry of the ready queue, and reports it if it takes too long. */
   runTimed(loop: EventLoop, entry: Runnable): void;
-  /** Reports a task that was cancelled, yet returned a value. */
+  /** Reports a task that was cancelled, yet returned a value, unless the request was taken back. */
   swallowed(task: Task<unknown>): void;
   /** The suspended frames of a task and what it waits for, as text. */
   formatStack(task: Task<unknown>): string;
   /** Remembers an operation that has not been awaited yet. */
-  noteUnstarted(operation: object, label: string, loop: EventLoop | null): void;
+  noteUnstarted(operation: { describe(): string }, loop: EventLoop | null): void;
   noteStarted(operation: object): void;
+  /** What to write instead of a `yield` of this; undefined where that is not known. */
+  remedyFor(value: unknown): string | undefined;
   /** Reports the operations made during a loop's turns that nobody has awaited. */
   reportUnstarted(loop: EventLoop): void;
 }

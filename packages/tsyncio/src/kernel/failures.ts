@@ -20,20 +20,15 @@ interface Failure {
 const collected = new FinalizationRegistry<Failure>((failure) => failure.loop._failures.report(failure));
 
 export class Failures {
-  readonly #loop: EventLoop;
   readonly #open = new Set<Failure>();
   readonly #byFuture = new WeakMap<Future<unknown>, Failure>();
-
-  constructor(loop: EventLoop) {
-    this.#loop = loop;
-  }
 
   /** Notes a future that failed while nobody waited. */
   note(future: Future<unknown>): void {
     future._flags |= UNRETRIEVED;
     const exception = future._outcome;
     const failure: Failure = {
-      loop: this.#loop,
+      loop: future._loop,
       told: {
         message: `${future[Symbol.toStringTag]} exception was never retrieved`,
         exception,
@@ -46,22 +41,25 @@ export class Failures {
     describeError(exception);
     this.#open.add(failure);
     this.#byFuture.set(future, failure);
-    collected.register(future, failure, future);
+    collected.register(future, failure, failure);
   }
 
   /** Somebody has looked at the error. */
   forget(future: Future<unknown>): void {
     future._flags &= ~UNRETRIEVED;
-    this.#open.delete(this.#byFuture.get(future) as Failure);
-    collected.unregister(future);
+    this.#drop(this.#byFuture.get(future) as Failure);
+  }
+
+  /** Whether it was open. */
+  #drop(failure: Failure): boolean {
+    collected.unregister(failure);
+    return this.#open.delete(failure);
   }
 
   /** Tells the loop's exception handler, once. */
   report(failure: Failure): void {
-    if (!this.#open.delete(failure)) return;
-    const future = failure.future.deref();
-    if (future) collected.unregister(future);
-    this.#loop.callExceptionHandler({ ...failure.told, future }, failure._context);
+    if (!this.#drop(failure)) return;
+    failure.loop.callExceptionHandler({ ...failure.told, future: failure.future.deref() }, failure._context);
   }
 
   /** Reports all that are open; used when the loop closes. */

@@ -39,7 +39,6 @@ export function noteFrame(frame: Frame, result: IteratorResult<unknown, unknown>
 
 /** Gives the leaf to go on with after `result` came out of `frame`: that of the new chain, if there is one, else `frame`. */
 export function adoptSegment(frame: Frame | null, result: IteratorResult<unknown, unknown>): Frame | null {
-  if (segment.result === null) return frame;
   let leaf = frame;
   if (segment.result === result) {
     leaf = segment.leaf;

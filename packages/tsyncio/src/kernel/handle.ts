@@ -12,16 +12,20 @@ export interface Runnable {
   _run(): void;
 }
 
+const NONE: readonly unknown[] = [];
+
 /** A callback that was given to `callSoon`; `cancel()` takes it back. */
 export class Handle implements Runnable {
   /** @internal */
-  readonly _loop: EventLoop;
+  declare readonly _loop: EventLoop;
   /** @internal Null once cancelled. */
-  _callback: ((...args: never[]) => unknown) | null;
-  #args: readonly unknown[];
-  readonly #context: ContextSlot;
-  /** The ambient state of whoever made it; null: the loop's. */
-  readonly #ambient: Ambient | null;
+  declare _callback: ((...args: never[]) => unknown) | null;
+  /** @internal */
+  declare _args: readonly unknown[];
+  /** @internal */
+  declare readonly _context: ContextSlot;
+  /** @internal The ambient state of whoever made it; null: the loop's. */
+  declare readonly _ambient: Ambient | null;
 
   /** @internal */
   constructor(
@@ -32,16 +36,16 @@ export class Handle implements Runnable {
   ) {
     this._loop = loop;
     this._callback = callback;
-    this.#args = args;
-    this.#context = context;
-    this.#ambient = loop._ambientOfCaller();
+    this._args = args;
+    this._context = context;
+    this._ambient = loop._ambientOfCaller();
   }
 
   /** Takes the callback back, if it has not run; then it never will. */
   cancel(): void {
     // What was captured can be collected, even while the entry waits in a queue.
     this._callback = null;
-    this.#args = [];
+    this._args = NONE;
   }
 
   cancelled(): boolean {
@@ -52,11 +56,11 @@ export class Handle implements Runnable {
   _run(): void {
     const callback = this._callback;
     if (callback === null) return;
-    current.context = this.#context;
+    current._context = this._context;
     try {
-      const call = (): unknown => callback(...(this.#args as never[]));
-      if (this.#ambient === null) call();
-      else this.#ambient(call);
+      const call = (): unknown => callback(...(this._args as never[]));
+      if (this._ambient === null) call();
+      else this._ambient(call);
     } catch (error) {
       this._loop.callExceptionHandler({
         message: `Exception in callback ${callback.name || "anonymous"}()`,
@@ -64,7 +68,7 @@ export class Handle implements Runnable {
         handle: this,
       });
     } finally {
-      current.context = null;
+      current._context = null;
     }
   }
 
@@ -75,24 +79,31 @@ export class Handle implements Runnable {
 
 /** A callback that was given to `callLater` or `callAt`. */
 export class TimerHandle extends Handle implements TimerEntry {
-  readonly #when: number;
   /** @internal */
-  _scheduled = true;
+  declare readonly _when: number;
+  /** @internal It has not run yet. */
+  declare _scheduled: boolean;
 
   /** @internal */
   constructor(loop: EventLoop, when: number, callback: (...args: never[]) => unknown, args: readonly unknown[]) {
     super(loop, callback, args);
-    this.#when = when;
+    this._when = when;
+    this._scheduled = true;
   }
 
   /** The loop time in milliseconds at which the callback is due. */
   when(): number {
-    return this.#when;
+    return this._when;
   }
 
   override cancel(): void {
     const counts = this._scheduled && !this.cancelled();
     super.cancel();
     if (counts) this._loop._timerCancelled();
+  }
+
+  override _run(): void {
+    this._scheduled = false;
+    super._run();
   }
 }

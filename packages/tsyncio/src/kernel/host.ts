@@ -1,8 +1,8 @@
-/** The platform as the kernel sees it: the only door for time, order, chance and output. */
+/** The platform as the kernel sees it: the only door for time, order and output. */
 
 import type { DebugTools } from "./debug-tools.ts";
 import type { Runnable } from "./handle.ts";
-import type { EventLoop } from "./loop.ts";
+import type { EventLoop, ExceptionContext } from "./loop.ts";
 import type { Task } from "./task.ts";
 
 /**
@@ -22,18 +22,16 @@ export interface Host {
   wakeAt(when: number, callback: () => void): unknown;
   /** Forgets a `wakeAt`; harmless once it has fired. */
   cancel(timer: unknown): void;
-  /** A random number from 0 (included) to 1 (excluded). */
-  random(): number;
-  /** Tells the user something: a lost exception, a slow step. */
-  report(message: string): void;
+  /** Tells the user something: a slow step, or, with the `context` of the exception handler, a lost exception. */
+  report(message: string, context?: ExceptionContext): void;
   /** Calls back when the platform has nothing left to wait for while a program is unfinished; returns how to stop watching. */
   onIdle(callback: () => void): () => void;
   /** Makes the ready queue of a loop, where it is not to be first in, first out; the testing kit explores other orders. */
   createQueue?(loop: EventLoop): ReadyQueue;
-  /** Whether somebody listens to a signal, so that aborting it ends a wait; true where that cannot be told. */
-  isHeard(signal: AbortSignal): boolean;
-  /** Watches over a program while it runs. */
-  guard(program: Program): Guard;
+  /** Whether somebody listens to a signal, so that aborting it ends a wait; without it, everything is taken to be heard. */
+  isHeard?(signal: AbortSignal): boolean;
+  /** Watches over a program while it runs, where something may end it. */
+  guard?(program: Program): Guard;
   /**
    * Remembers the platform's ambient state (AsyncLocalStorage), or with `neutral` that of the library's start, and gives a
    * function that runs others in it; null where there is none.
@@ -46,7 +44,7 @@ export interface Host {
   /** What debug mode reports with; null where a page has to bring it. */
   readonly debugTools: DebugTools | null;
   /** Says where suspended frames stand, as far as the platform can tell. */
-  locate(frames: readonly Suspendable[]): Location[];
+  locate?(frames: readonly Suspendable[]): (Location | undefined)[];
 }
 
 /** What is ready to run; `shift` decides what goes next. */
@@ -60,8 +58,8 @@ export interface ReadyQueue {
 export interface Program {
   readonly loop: EventLoop;
   readonly task: Task<unknown>;
-  /** The signals that end it. */
-  readonly signals: readonly string[];
+  /** The signals that end it; undefined for the usual one, SIGINT. */
+  readonly signals: readonly string[] | undefined;
 }
 
 export interface Guard {

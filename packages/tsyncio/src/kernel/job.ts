@@ -1,12 +1,13 @@
 /** What can be awaited, and how anything that can be is made a Future. */
 
 import { falsyError, isCancelled, unexpected } from "../base/errors.ts";
-import { current, runningLoop } from "./current.ts";
-import { FAILED, Future } from "./future.ts";
+import { current } from "./current.ts";
+import { FAILED, Future, standIn } from "./future.ts";
+import { isCoroutine, isGeneratorFunction, isPromiseLike } from "./kinds.ts";
 import { type EventLoop, getEventLoop } from "./loop.ts";
-import { PromiseWait } from "./promise-wait.ts";
+import { asAsyncFunctionOf, asFuture } from "./step.ts";
 import type { Coroutine } from "./suspended.ts";
-import { asAsyncFunctionOf, isCoroutine, isGeneratorFunction, isPromiseLike, type Task, type TaskBody } from "./task.ts";
+import type { Task, TaskBody } from "./task.ts";
 
 /** A coroutine, a Future (a Task is one), or a promise. */
 export type Awaitable<T> = Coroutine<T> | Future<T> | PromiseLike<T>;
@@ -32,12 +33,12 @@ export type Body<A extends unknown[], T> = (...args: A) => Awaitable<T> | T;
  */
 export function ensureFuture<T>(job: Job<T>, options?: { readonly loop?: EventLoop }): Future<T> {
   if (job instanceof Future) {
-    if (options?.loop !== undefined && job._loop !== options.loop) {
-      throw new RangeError("The loop argument must agree with the Future's own loop");
+    if ((options?.loop ?? job._loop) !== job._loop) {
+      throw new RangeError("Cannot use `loop`: the Future belongs to another event loop");
     }
     return job;
   }
-  const loop = options?.loop ?? runningLoop() ?? getEventLoop();
+  const loop = options?.loop ?? getEventLoop();
   // An operation is a coroutine and a promise of sorts; driving it is the shorter way.
   if (typeof job === "function" || isCoroutine(job)) return loop.createTask(job as TaskBody<T>);
   if (isPromiseLike(job)) return fromPromise(job as PromiseLike<T>, loop);
@@ -57,15 +58,14 @@ export function distinct<J extends Job<unknown>>(jobs: Iterable<J>): J[] {
 const promised = { describe: () => "a promise" };
 
 function fromPromise<T>(promise: PromiseLike<T>, loop: EventLoop): Future<T> {
-  const future = new Future<T>(loop._option);
-  future._source = promised;
+  const future = standIn<T>(loop, promised);
   promise.then(
     (value) => {
       if (!future.done()) future.setResult(value);
     },
     (error: unknown) => {
       if (future.done()) return;
-      if (isCancelled(error)) future.cancel(error.message === "" ? undefined : error.message);
+      if (isCancelled(error)) future.cancel(error.message || undefined);
       else future._settle(FAILED, error ? error : falsyError("A promise", error));
     },
   );
@@ -74,7 +74,7 @@ function fromPromise<T>(promise: PromiseLike<T>, loop: EventLoop): Future<T> {
 
 /** Whether it stands for a promise. */
 export function isPromised(future: Future<unknown>): boolean {
-  return future._source === promised;
+  return future.describe === promised.describe;
 }
 
 /** The error for what cannot be awaited. */
@@ -84,8 +84,7 @@ export function notAJob(found: unknown): TypeError {
 
 /** Makes a task of any job: of a Future or a promise, one that awaits it. */
 export function asTaskBody<T>(job: Job<T>): TaskBody<T> {
-  if (typeof job === "function") return job as TaskBody<T>;
-  if (!(job instanceof Future) && isCoroutine(job)) return job as Coroutine<T>;
+  if (typeof job === "function" || isCoroutine(job)) return job as TaskBody<T>;
   if (isPromiseLike(job)) {
     // A promise that is rejected before the task's first step has somebody who looks at it.
     if (!(job instanceof Future)) job.then(undefined, () => {});
@@ -98,13 +97,12 @@ function* awaiting<T>(job: PromiseLike<T> | Future<T>): Coroutine<T> {
   return yield* ensureFuture<T>(job);
 }
 
-/** Runs a body as part of the current task, whichever way it is written; an operation's own code awaits it by `yield*`. */
-export function* callBody<A extends unknown[], T>(body: Body<A, T>, ...args: A): Coroutine<T> {
+/** Calls a body, whichever way it is written, as part of the current task: `yield*` what comes back. */
+export function callBody<A extends unknown[], T>(body: Body<A, T>, ...args: A): Coroutine<T> {
+  if (isGeneratorFunction(body)) return body(...args) as Coroutine<T>;
   const task = current.task as Task<unknown>;
-  const made = isGeneratorFunction(body) ? body(...args) : asAsyncFunctionOf(task, () => body(...args));
-  if (made instanceof Future || isCoroutine(made)) return (yield* made) as T;
-  if (isPromiseLike(made)) return (yield* new PromiseWait(made, task._loop)) as T;
-  return made as T;
+  const made = asAsyncFunctionOf(task, () => body(...args));
+  return (isCoroutine(made) ? made : asFuture(task, made)) as Coroutine<T>;
 }
 
 /** Refuses what is not a function, with the remedy for the usual mistake. */

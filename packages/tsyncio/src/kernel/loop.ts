@@ -7,8 +7,8 @@
 
 import { host as platform } from "#host";
 import { Deque } from "../base/deque.ts";
-import { type Duration, milliseconds } from "../base/duration.ts";
-import { describeError, RuntimeError, show, unexpected } from "../base/errors.ts";
+import { type Duration, milliseconds, NEVER } from "../base/duration.ts";
+import { RuntimeError, unexpected } from "../base/errors.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import { AsyncWait } from "./async-wait.ts";
 import type { ContextSlot } from "./context.ts";
@@ -17,8 +17,10 @@ import { Failures } from "./failures.ts";
 import { awaitsItself, Future } from "./future.ts";
 import { Handle, type Runnable, TimerHandle } from "./handle.ts";
 import type { Ambient, Host, ReadyQueue } from "./host.ts";
+import { isCoroutine, isGeneratorFunction, isPromiseLike } from "./kinds.ts";
+import { step } from "./step.ts";
 import type { Coroutine } from "./suspended.ts";
-import { isCoroutine, isGeneratorFunction, isPromiseLike, step, Task, type TaskBody, type TaskOptions } from "./task.ts";
+import { Task, type TaskBody, type TaskOptions } from "./task.ts";
 import { type TimerEntry, Timers } from "./timers.ts";
 
 /** What the loop tells its exception handler. */
@@ -50,6 +52,8 @@ interface Finish {
   readonly reject: (error: unknown) => void;
 }
 
+/** PERF  an object for each task without options would cost a fifth of making it. */
+const DEFAULTS: TaskOptions = {};
 /** A slice of turns may last so long before the host gets the thread back, in milliseconds. */
 const SLICE = 2;
 /** The clock is read at least once per so many entries; less often would let slow entries overrun the slice. */
@@ -68,11 +72,11 @@ export class EventLoop {
   /** @internal Tasks that are not done, in order of birth. They are held here, so that none is collected while it waits. */
   readonly _tasks: LinkedList<Task<unknown>> = new LinkedList<Task<unknown>>();
   /** @internal */
-  readonly _failures: Failures = new Failures(this);
-  /** @internal The option of futures that says they belong here. */
-  readonly _option: { readonly loop: EventLoop } = { loop: this };
+  readonly _failures: Failures = new Failures();
   /** @internal How many of its tasks got no name of their own. */
   _unnamed = 0;
+  /** @internal How many turns have begun. */
+  _turnNumber = 0;
   /** @internal An async function has been resumed: microtasks run before the next entry of the ready queue. */
   _settling = false;
   /** @internal */
@@ -88,14 +92,12 @@ export class EventLoop {
   #awake = false;
   /** Entries of the turn under way that have not run yet: a slice may end in the middle of a turn. */
   #left = 0;
-  #turn = 0;
   /** The time of the last look at the clock. */
   #now = 0;
   #sliceStart = 0;
   #stride = 1;
-  #untilClock = 1;
-  #timer: unknown = undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
+  #timer: unknown;
+  #timerAt = NEVER;
   #ambient: Ambient | null = null;
   #taskFactory: TaskFactory | null = null;
   #exceptionHandler: ExceptionHandler | null = null;
@@ -137,15 +139,19 @@ export class EventLoop {
    * **Suspends** never. **Source** `loop.call_later`.
    */
   callLater<A extends unknown[]>(delay: Duration, callback: (...args: A) => unknown, ...args: A): TimerHandle {
-    return this.callAt(this.time() + milliseconds(delay, "delay"), callback, ...args);
+    this.#check(callback, "callLater");
+    return this.#callAt(this._host.now() + milliseconds(delay, "delay"), callback, args);
   }
 
   /** As {@link callLater}, at an absolute loop time in milliseconds. */
   callAt<A extends unknown[]>(when: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     this.#check(callback, "callAt");
-    const at = milliseconds(when, "when");
-    const handle = new TimerHandle(this, at, callback as never, args);
-    this._schedule(at, handle);
+    return this.#callAt(milliseconds(when, "when"), callback, args);
+  }
+
+  #callAt(when: number, callback: (...args: never[]) => unknown, args: readonly unknown[]): TimerHandle {
+    const handle = new TimerHandle(this, when, callback, args);
+    this._schedule(when, handle);
     return handle;
   }
 
@@ -157,7 +163,7 @@ export class EventLoop {
   // ── Futures and tasks ────────────────────────────────────────────────────────────────────────────────────────────────
 
   createFuture<T>(): Future<T> {
-    return new Future<T>(this._option);
+    return new Future<T>(undefined, this);
   }
 
   /**
@@ -167,12 +173,20 @@ export class EventLoop {
    *
    * **Suspends** never. **Source** `loop.create_task`.
    */
-  createTask<T>(body: TaskBody<T>, options: TaskOptions = {}): Task<T> {
-    this._checkOpen();
+  createTask<T>(body: TaskBody<T>, options?: TaskOptions): Task<T> {
     if (typeof body !== "function" && !isCoroutine(body)) throw unexpected("a coroutine or a function that makes one", body);
-    if (typeof options !== "object") throw unexpected("`options` to be an object such as { name }", options);
-    if (this.#taskFactory !== null) return this.#taskFactory(this, body, options);
-    return new Task<T>(body, options, this);
+    return this._spawn(body, options);
+  }
+
+  /** @internal As createTask, for a body that is known to be one. */
+  _spawn<T>(body: TaskBody<T>, options: TaskOptions = DEFAULTS): Task<T> {
+    if (this.#closed || typeof options !== "object") this.#refuse(options);
+    return this.#taskFactory === null ? new Task<T>(body, options, this) : this.#taskFactory(this, body, options);
+  }
+
+  #refuse(options: unknown): void {
+    this._checkOpen();
+    throw unexpected("`options` to be an object such as { name }", options);
   }
 
   /** Sets what makes this loop's tasks; null for the default. **Source** `loop.set_task_factory`. */
@@ -199,11 +213,7 @@ export class EventLoop {
 
   /** Reports an error as the default handler does: on stderr in Node, on the console in browsers. */
   defaultExceptionHandler(context: ExceptionContext): void {
-    const { message, exception, ...details } = context;
-    const known = Object.entries(details).filter(([, value]) => value !== undefined);
-    const lines = known.map(([key, value]) => `${key}: ${value instanceof Object ? String(value) : show(value)}`);
-    if (exception !== undefined) lines.push(describeError(exception));
-    this._host.report([message, ...lines].join("\n"));
+    this._host.report(context.message, context);
   }
 
   /**
@@ -219,15 +229,15 @@ export class EventLoop {
       this.defaultExceptionHandler(context);
       return;
     }
-    const outer = current.context;
+    const outer = current._context;
     // It runs in the context of the task that it is told about, if any; a plain future has none.
-    if (slot !== undefined) current.context = slot;
+    if (slot !== undefined) current._context = slot;
     try {
       this.#exceptionHandler(this, context);
     } catch (exception) {
       this.defaultExceptionHandler({ message: "Unhandled error in exception handler", exception, context: context.message });
     }
-    current.context = outer;
+    current._context = outer;
   }
 
   getDebug(): boolean {
@@ -255,7 +265,6 @@ export class EventLoop {
    * @throws {RuntimeError} (by rejection) when the loop runs already or is closed, or when called inside another loop.
    */
   async runForever(): Promise<void> {
-    this._checkOpen();
     this._checkIdle();
     return this.#start();
   }
@@ -266,33 +275,26 @@ export class EventLoop {
    * @throws {RuntimeError} (by rejection) when the loop is stopped before.
    */
   async runUntilComplete<T>(job: Future<T> | TaskBody<T>): Promise<T> {
-    this._checkOpen();
     this._checkIdle();
-    let future: Future<unknown> = job instanceof Future ? job : this.createTask(job);
-    for (;;) {
-      const value = await this.#complete(future);
-      // A promise cannot hold a Future: it would await it when this loop no longer runs. So it is awaited here.
-      if (value.result instanceof Future) future = value.result;
-      else if (isCoroutine(value.result) && isPromiseLike(value.result)) future = this.createTask(value.result);
-      else return value.result as T;
-    }
-  }
-
-  /** Runs until a future is done. The result is boxed, lest the promise unwraps it. */
-  async #complete(future: Future<unknown>): Promise<{ result: unknown }> {
     const done = (): void => this.stop();
-    future.addDoneCallback(done);
-    try {
-      await this.#start();
-    } catch (error) {
-      // The loop was torn down by an interrupt; what the main task ended with is not lost but superseded.
-      future._retrieved();
-      throw error;
-    } finally {
-      future.removeDoneCallback(done);
-    }
-    if (!future.done()) throw new RuntimeError("Event loop stopped before Future completed.", "LOOP_STOPPED");
-    return { result: future.result() };
+    let next: unknown = job;
+    do {
+      const future = next instanceof Future ? next : this.createTask(next as TaskBody<unknown>);
+      future.addDoneCallback(done);
+      try {
+        await this.#start();
+      } catch (error) {
+        // The loop was torn down by an interrupt; what the main task ended with is not lost but superseded.
+        future._retrieved();
+        throw error;
+      } finally {
+        future.removeDoneCallback(done);
+      }
+      if (!future.done()) throw new RuntimeError("Event loop stopped before Future completed.", "LOOP_STOPPED");
+      next = future.result();
+      // A promise cannot hold a Future: it would await it when this loop no longer runs. So it is awaited here.
+    } while (next instanceof Future || (isCoroutine(next) && isPromiseLike(next)));
+    return next as T;
   }
 
   /** Makes the loop stop after the turn under way; if it does not run, after the first turn of the next run. */
@@ -313,7 +315,7 @@ export class EventLoop {
     this.#ready = new Deque();
     this.#left = 0;
     this._timers.clear();
-    this.#setTimer(Number.POSITIVE_INFINITY);
+    this.#setTimer(NEVER);
     for (const task of this._tasks) {
       if (task._self() === task) {
         this.callExceptionHandler({ message: "Task was destroyed but it is pending!", task });
@@ -340,11 +342,6 @@ export class EventLoop {
     finish.reject(error);
   }
 
-  /** @internal */
-  get _turnNumber(): number {
-    return this.#turn;
-  }
-
   /** @internal Puts an entry at the end of the ready queue. */
   _enqueue(entry: Runnable): void {
     this.#ready.push(entry);
@@ -366,14 +363,13 @@ export class EventLoop {
   /** @internal Runs a step outside of the ready queue: an eager first step, or one that a promise resumes. */
   _stepNow(task: Task<unknown>): void {
     if (this.#closed) return;
-    const { loop, context } = current;
+    const { loop } = current;
     current.loop = this;
     try {
       if (task._ambient === null || loop !== null) step(task);
       else task._ambient(() => step(task));
     } finally {
       current.loop = loop;
-      current.context = context;
     }
   }
 
@@ -383,7 +379,7 @@ export class EventLoop {
     try {
       this._checkOpen();
       if (task !== null && (task._self() as unknown) === operation) throw awaitsItself(task);
-      return new AsyncWait<T>(this, operation, task !== null && task._loop === this ? task : null).promise;
+      return new AsyncWait<T>(this, operation, task?._loop === this ? task : null).promise;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -408,8 +404,9 @@ export class EventLoop {
     }
   }
 
-  /** @internal */
+  /** @internal Whether it can be run here. */
   _checkIdle(): void {
+    this._checkOpen();
     if (this.#running) throw new RuntimeError("This event loop is already running", "LOOP_RUNNING");
     if (current.loop !== null || runningTask() !== null) {
       throw new RuntimeError("Cannot run a loop inside of another; use createTask()", "LOOP_RUNNING");
@@ -418,6 +415,7 @@ export class EventLoop {
 
   #start(): Promise<void> {
     this.#running = true;
+    this._settling = false;
     this.#ambient = this._host.captureAmbient();
     const finished = new Promise<void>((resolve, reject) => {
       this.#finish = { resolve, reject };
@@ -428,16 +426,18 @@ export class EventLoop {
 
   #halt(): void {
     this.#running = false;
+    // The entry that runs now is the last one.
+    this._settling = true;
     this.#stopping = false;
     this.#finish = null;
-    this.#setTimer(Number.POSITIVE_INFINITY);
+    this.#setTimer(NEVER);
   }
 
   /** Asks the host for a slice: soon after the microtasks, or after its I/O if this slice has lasted long enough. */
-  #wake(): void {
+  #wake(now: number = this._host.now()): void {
     if (!this.#running || this.#awake) return;
     this.#awake = true;
-    if (this._host.now() - this.#sliceStart < SLICE) this._host.wakeSettled(this.#continue);
+    if (now - this.#sliceStart < SLICE) this._host.wakeSettled(this.#continue);
     else this._host.wakeSoon(this.#begin);
   }
 
@@ -455,45 +455,53 @@ export class EventLoop {
 
   readonly #timerFired = (): void => {
     this.#timer = undefined;
-    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#timerAt = NEVER;
     if (!this.#awake && this.#running) this.#begin();
   };
 
   #slice(): void {
     // The ambient state of whoever happened to wake the loop must not reach its tasks.
     if (this.#ambient === null) this.#turns();
-    else this.#ambient(() => this.#turns());
+    else this.#ambient(this.#turns);
   }
 
-  #turns(): void {
+  readonly #turns = (): void => {
     if (!this.#running) {
       this.#awake = false;
       return;
     }
     this.#awake = true;
-    const { loop, task, context } = current;
+    const { loop, task, _context } = current;
     current.loop = this;
     current.task = null;
-    current.context = null;
+    current._context = null;
     const ready = this.#ready;
+    // PERF  what changes at each entry is kept in variables.
+    let left = this.#left;
+    let untilClock = this.#stride;
     try {
       for (;;) {
-        if (this.#left === 0) this.#beginTurn();
-        while (this.#left > 0) {
-          this.#left--;
+        if (left === 0) left = this.#beginTurn();
+        while (left > 0) {
+          left--;
           const entry = ready.shift() as Runnable;
           if (this._debug && current.debugTools !== null) current.debugTools.runTimed(this, entry);
           else entry._run();
-          if (!this.#running) return;
           // ORDER  an async function that was resumed goes on before the next entry runs, as a coroutine would have.
           if (this._settling) break;
-          if (--this.#untilClock <= 0 && this.#sliceIsOver()) break;
+          if (--untilClock <= 0) {
+            const over = this.#sliceIsOver();
+            untilClock = this.#stride;
+            if (over) break;
+          }
         }
-        if (this.#left === 0 && this.#stopping) {
+        if (!this.#running) return;
+        if (left === 0 && this.#stopping) {
           const finish = this.#finish as Finish;
+          const { _settling: settling } = this;
           this.#halt();
           // ORDER  async functions that were resumed in this turn go on before the run ends.
-          if (this._settling) this._host.wakeSettled(finish.resolve);
+          if (settling) this._host.wakeSettled(finish.resolve);
           else finish.resolve();
           return;
         }
@@ -504,27 +512,28 @@ export class EventLoop {
       // Entries handle their own errors; should one get here all the same, the loop goes on with the next.
       this.callExceptionHandler({ message: "Error in the event loop", exception });
     } finally {
+      this.#left = left;
       current.loop = loop;
       current.task = task;
-      current.context = context;
+      current._context = _context;
       this.#awake = false;
     }
     this._settling = false;
     if (ready.length > 0 || this.#stopping) {
-      this.#setTimer(Number.POSITIVE_INFINITY);
-      this.#wake();
+      this.#setTimer(NEVER);
+      this.#wake(this.#now);
     } else this.#setTimer(this._timers.next());
-  }
+  };
 
   /** Puts due timers behind what is ready, and takes the snapshot: what becomes ready from now on waits for the next turn. */
-  #beginTurn(): void {
-    this.#turn++;
-    if (this._timers.bound() < Number.POSITIVE_INFINITY) {
+  #beginTurn(): number {
+    this._turnNumber++;
+    if (this._timers.bound() < NEVER) {
       // PERF  the clock is read for timers only where nothing else is ready: it costs as much as a whole step.
       if (this.#ready.length === 0) this.#now = this._host.now();
       if (this._timers.bound() <= this.#now) this._timers.take(this.#now, (entry) => this.#ready.push(entry));
     }
-    this.#left = this.#ready.length;
+    return this.#ready.length;
   }
 
   /** Reads the clock and adapts how often that is done to how long entries take. */
@@ -533,14 +542,13 @@ export class EventLoop {
     this.#now = this._host.now();
     const elapsed = this.#now - before;
     this.#stride = elapsed > SLICE / 8 ? 1 : Math.min(MAX_STRIDE, this.#stride * 2);
-    this.#untilClock = this.#stride;
     return this.#now - this.#sliceStart >= SLICE;
   }
 
   #setTimer(when: number): void {
     if (when === this.#timerAt) return;
     if (this.#timer !== undefined) this._host.cancel(this.#timer);
-    this.#timer = when === Number.POSITIVE_INFINITY ? undefined : this._host.wakeAt(when, this.#timerFired);
+    this.#timer = when === NEVER ? undefined : this._host.wakeAt(when, this.#timerFired);
     this.#timerAt = when;
   }
 }

@@ -1,12 +1,11 @@
-/** What can be `yield*`-ed and `await`-ed alike: the library's waiting operations, and coroutines wrapped by `coroutine()`. */
+/** What can be `yield*`-ed and `await`-ed alike: the library's waiting operations. */
 
-import { RuntimeError, show } from "../base/errors.ts";
+import { CancelledError, RuntimeError } from "../base/errors.ts";
 import { current, runningLoop } from "./current.ts";
-import { type Frame, noteFrame } from "./frames.ts";
-import type { Future } from "./future.ts";
+import { notAwaited } from "./future.ts";
 import { getEventLoop } from "./loop.ts";
-import type { Coroutine, Suspension } from "./suspended.ts";
-import { isGeneratorFunction, MAKES_COROUTINE } from "./task.ts";
+import type { Coroutine, Suspension, Wait, WaitSource } from "./suspended.ts";
+import type { Task } from "./task.ts";
 
 /**
  * A lazy, one-use piece of waiting: `yield*` it in a coroutine, or `await` it in an async function.
@@ -15,18 +14,26 @@ import { isGeneratorFunction, MAKES_COROUTINE } from "./task.ts";
  */
 export interface Operation<T> extends Coroutine<T>, PromiseLike<T> {}
 
-type Step<T> = IteratorResult<Suspension, T>;
+export type Step<T> = IteratorResult<Suspension, T>;
 
-const NEW = 0;
+// STATE  NEW ──claim──▶ CLAIMED ──start──▶ WAITING ──wake──▶ WOKEN ──resume──▶ ENDED      (or WAITING once more)
+//                          └──────────▶ ENDED  └──────interrupt──▶ CANCELLED ──abandon──▶ ENDED
+export const NEW = 0;
 const CLAIMED = 1;
-/** It waits. (A Call stays so to its end, an Op goes on to ENDED.) */
-const STARTED = 2;
-const ENDED = 3;
+const WAITING = 2;
+export const WOKEN = 3;
+const CANCELLED = 4;
+export const ENDED = 5;
 
 /** What all operations share: one use, and `await`. */
-abstract class BaseOperation<T> {
+export abstract class BaseOperation<T> {
+  // PERF  fields of what is made often are assigned in constructors: class fields and private ones cost five times as much.
   /** @internal */
-  _stage: number = NEW;
+  declare _stage: number;
+
+  constructor() {
+    this._stage = NEW;
+  }
 
   abstract next(): Step<T>;
   abstract throw(error: unknown): Step<T>;
@@ -56,7 +63,7 @@ abstract class BaseOperation<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    const loop = runningLoop() ?? getEventLoop();
+    const loop = getEventLoop();
     return loop._await<T>(this as never).then(onFulfilled, onRejected);
   }
 
@@ -69,155 +76,124 @@ abstract class BaseOperation<T> {
   }
 }
 
-/** An operation written as a small state machine by hand: half the cost of a generator, for what is awaited most. */
-export abstract class Op<T> extends BaseOperation<T> {
-  /** @internal The first run: the result, or what to wait for. */
+/**
+ * An operation written as a small state machine by hand: half the cost of a generator, for what is awaited most.
+ *
+ * It is what its task waits for, too: it stands in the line of a lock, or among the timers, by itself.
+ */
+export abstract class Op<T> extends BaseOperation<T> implements Wait {
+  /** @internal The task that waits; once that is cancelled, the error that it goes on with. */
+  declare _waiting: Task<unknown> | CancelledError | null;
+
+  /** @internal The first run: the result, or `_wait()`. */
   abstract _start(): Step<T>;
-  /** @internal The wait is over. */
+  /** @internal It was woken. */
   abstract _resume(): Step<T>;
-  /** @internal The wait ended with an error, a cancellation as a rule: clean up and throw it. */
-  abstract _fail(error: unknown): Step<T>;
+  /** @internal The wait ends with an error, a cancellation as a rule: clean up. `woken`: it had been called as well. */
+  _abandon(_woken: boolean): void {}
 
   constructor() {
     super();
-    if (current.debug) current.debugTools?.noteUnstarted(this, this.describe(), runningLoop());
+    this._waiting = null;
+    if (current.debug) current.debugTools?.noteUnstarted(this, runningLoop());
   }
 
   next(): Step<T> {
-    const waited = this._stage === STARTED;
-    // Ended, unless the step says otherwise: also when it throws.
+    const stage = this._stage;
+    // Ended, unless it says otherwise: also when it throws.
     this._stage = ENDED;
-    const result = waited ? this._resume() : this._start();
-    if (result.done !== true) this._stage = STARTED;
-    return result;
+    if (stage === WOKEN) return this._resume();
+    if (stage <= CLAIMED) return this._start();
+    if (stage === WAITING) {
+      this._abandon(false);
+      throw notAwaited(this);
+    }
+    return done(undefined as T);
   }
 
   throw(error: unknown): Step<T> {
-    const waited = this._stage === STARTED;
+    this._end();
+    throw error;
+  }
+
+  /** @internal Ends it from outside. */
+  _end(): void {
+    const stage = this._stage;
     this._stage = ENDED;
-    if (!waited) throw error;
-    const result = this._fail(error);
-    if (result.done !== true) this._stage = STARTED;
-    return result;
+    if (stage >= WAITING && stage < ENDED) this._abandon(stage === WOKEN);
   }
 
   return(value: T): Step<T> {
     if (this._stage === NEW) this._claim();
-    try {
-      this.throw(new RuntimeError(`${this.describe()} was closed`));
-    } catch {
-      // It has cleaned up; the caller of return() wants no error.
-    }
+    this._end();
     return done(value);
+  }
+
+  /** @internal Ends a step by waiting to be woken. */
+  _wait(): Step<never> {
+    this._suspend();
+    return { done: false, value: this as never };
+  }
+
+  /** @internal */
+  _suspend(): void {
+    this._stage = WAITING;
+    this._waiting = null;
+  }
+
+  /** @internal Makes its task ready; false when that is so already, or it was cancelled. */
+  _wake(): boolean {
+    if (this._stage !== WAITING) return false;
+    this._stage = WOKEN;
+    this._ready();
+    return true;
+  }
+
+  /** Whether its task was cancelled while it waited. */
+  cancelled(): boolean {
+    return this._stage === CANCELLED;
+  }
+
+  /** @internal */
+  _park(task: Task<unknown>): null | undefined {
+    if (this._waiting !== null || (this._stage !== WAITING && this._stage !== WOKEN)) return undefined;
+    this._waiting = task;
+    if (this._stage === WOKEN) this._ready();
+    return null;
+  }
+
+  /** @internal */
+  _failed(): boolean {
+    return this._stage === CANCELLED;
+  }
+
+  /** @internal */
+  _takeError(): unknown {
+    return this._waiting;
+  }
+
+  /** @internal */
+  _interrupt(message: string | undefined): boolean {
+    if (this._stage !== WAITING) return false;
+    this._stage = CANCELLED;
+    this._ready();
+    this._waiting = new CancelledError(message);
+    return true;
+  }
+
+  /** @internal */
+  _waitsFor(): WaitSource {
+    return this;
+  }
+
+  /** @internal */
+  _ready(): void {
+    const task = this._waiting as Task<unknown> | null;
+    task?._loop._enqueue(task);
   }
 }
 
 /** Ends an operation's step with its result. */
 export function done<T>(value: T): Step<T> {
   return { done: true, value };
-}
-
-/** Ends an operation's step by waiting. */
-export function suspendOn(what: Future<never> | Future<void>): Step<never> {
-  return what.next() as Step<never>;
-}
-
-const RUNNING = 0;
-const RETURNED = 1;
-const THREW = 2;
-
-/** A call of a wrapped coroutine; see frames.ts for how it keeps deep calls cheap. */
-export class Call<T> extends BaseOperation<T> implements Frame {
-  readonly _generator: Generator<unknown, unknown, unknown>;
-  readonly #label: string;
-  _caller: Frame | null = null;
-  #ended = RUNNING;
-  #outcome: unknown = undefined;
-
-  constructor(generator: Generator<unknown, T, unknown>, label: string) {
-    super();
-    this._generator = generator;
-    this.#label = label;
-    if (current.debug) current.debugTools?.noteUnstarted(this, label, runningLoop());
-  }
-
-  next(sent?: unknown): Step<T> {
-    if (this._stage === STARTED) {
-      if (this.#ended === RUNNING) return this._generator.next(sent) as Step<T>;
-      if (this.#ended === RETURNED) return this.#outcome as Step<T>;
-      throw this.#outcome;
-    }
-    this._stage = STARTED;
-    const result = this._generator.next() as Step<T>;
-    if (result.done !== true) noteFrame(this, result);
-    return result;
-  }
-
-  throw(error: unknown): Step<T> {
-    if (this._stage === STARTED && this.#ended !== RUNNING) throw error;
-    this._stage = STARTED;
-    return this._generator.throw(error) as Step<T>;
-  }
-
-  return(value: T): Step<T> {
-    if (this._stage === NEW) this._claim();
-    this._stage = STARTED;
-    return this._generator.return(value) as Step<T>;
-  }
-
-  _complete(result: IteratorResult<unknown, unknown>): void {
-    this.#ended = RETURNED;
-    this.#outcome = result;
-  }
-
-  _abort(error: unknown): void {
-    this.#ended = THREW;
-    this.#outcome = error;
-  }
-
-  override describe(): string {
-    return this.#label;
-  }
-}
-
-/** Makes an operation of the library out of a generator. */
-export function operation<T>(generator: Coroutine<T>, name: string): Operation<T> {
-  return new Call<T>(generator, name) as unknown as Operation<T>;
-}
-
-/**
- * Wraps a generator function, so that its calls can be `yield*`-ed and `await`-ed, know their name, are noticed in debug mode
- * when nobody awaits them, and are resumed at the same cost however deep they are nested.
- *
- * Arguments, `this`, name and type parameters are kept.
- *
- * @throws {TypeError} when `fn` is not a generator function.
- *
- * **Suspends** never; its calls do as `fn` does, and are cancelled wherever they wait.
- *
- * @example
- * ```ts
- * const double = coroutine(function* (n: number) {
- *   yield* sleep(1);
- *   return 2 * n;
- * });
- * yield* double(21); // => 42
- * ```
- */
-export function coroutine<This, A extends unknown[], T>(
-  fn: (this: This, ...args: A) => Generator<Suspension, T, unknown>,
-): (this: This, ...args: A) => Operation<T> {
-  if (!isGeneratorFunction(fn)) {
-    throw new TypeError(
-      `Expected a generator function for coroutine(), got ${show(fn)}; write function* (an async function needs no wrapper)`,
-    );
-  }
-  const { name, length } = fn;
-  function wrapped(this: This, ...args: A): Operation<T> {
-    return new Call<T>(fn.apply(this, args), name || "coroutine") as unknown as Operation<T>;
-  }
-  Object.defineProperty(wrapped, "name", { value: name });
-  Object.defineProperty(wrapped, "length", { value: length });
-  Object.defineProperty(wrapped, MAKES_COROUTINE, { value: true });
-  return wrapped;
 }

@@ -1,15 +1,15 @@
 /** The one slot through which tools watch the kernel. A hook must not throw and must not call back into the loop. */
 
 import { current } from "./current.ts";
-import type { Future } from "./future.ts";
 import type { EventLoop } from "./loop.ts";
+import type { Wait } from "./suspended.ts";
 import type { Task } from "./task.ts";
 
 export interface Probe {
   created(task: Task<unknown>): void;
   stepping(task: Task<unknown>): void;
   stepped(task: Task<unknown>): void;
-  waits(task: Task<unknown>, what: Future<unknown> | null): void;
+  waits(task: Task<unknown>, what: Wait | null): void;
   cancelled(task: Task<unknown>): void;
   finished(task: Task<unknown>): void;
   /** A lock, a queue or the like is used for the first time, in a loop. */

@@ -14,19 +14,20 @@ import { ARMED, MUST_CANCEL } from "./task-flags.ts";
  * then ends by itself, as a coroutine does. So cleanup in the body is over before the task goes on.
  */
 export class PromiseWait extends Future<unknown> {
-  readonly #promise: PromiseLike<unknown>;
+  /** @internal */
+  declare readonly _promise: PromiseLike<unknown>;
 
   constructor(promise: PromiseLike<unknown>, loop: EventLoop) {
-    super(loop._option);
-    this.#promise = promise;
+    super(undefined, loop);
+    this._promise = promise;
   }
 
   override _park(task: Task<unknown>): null {
     this._flags &= ~ARMED;
     // The body has begun to run: its microtasks come before the loop's next entry.
     task._loop._settling = true;
-    this.#promise.then(
-      (value) => this.#end(task, FINISHED, value),
+    this._promise.then(
+      (value) => this._end(task, FINISHED, value),
       (error: unknown) => {
         let outcome = error;
         if (task._signalAborted() && (isCancelled(error) || (error as { name?: unknown } | null)?.name === "AbortError")) {
@@ -34,7 +35,7 @@ export class PromiseWait extends Future<unknown> {
           task._flags &= ~MUST_CANCEL;
           if (!isCancelled(error)) outcome = new CancelledError(task._cancelMessage(), { cause: error });
         }
-        this.#end(task, FAILED, outcome);
+        this._end(task, FAILED, outcome);
       },
     );
     return null;
@@ -48,7 +49,8 @@ export class PromiseWait extends Future<unknown> {
     return "an async function";
   }
 
-  #end(task: Task<unknown>, state: number, outcome: unknown): void {
+  /** @internal */
+  _end(task: Task<unknown>, state: number, outcome: unknown): void {
     // A foreign thenable may call back more than once.
     if (this.done()) return;
     this._state = state;

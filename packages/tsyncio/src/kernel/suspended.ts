@@ -1,4 +1,4 @@
-/** What a coroutine hands to its task when it suspends, as types. */
+/** What a coroutine hands to its task when it suspends. */
 
 import type { Task } from "./task.ts";
 
@@ -12,8 +12,23 @@ export interface Suspension {
 /** What a generator function returns, as in `function* job(): Coroutine<number>`. It runs nothing until a task drives it. */
 export type Coroutine<T> = Generator<Suspension, T, unknown>;
 
-/** Tells what a Future stands for, when it is part of a lock, a queue or a group. */
+/** Tells what is waited for. */
 export interface WaitSource {
   describe(): string;
+  /** The tasks that must act before the wait can end. */
   holders?(): Iterable<Task<unknown>>;
+}
+
+/** What a task can wait for: a Future, or an operation that waits by itself. */
+export interface Wait {
+  /** @internal Takes in a task that has yielded it: null. Or the error to throw into the task; undefined when it was not ready to be yielded. */
+  _park(task: Task<unknown>): Error | null | undefined;
+  /** @internal Whether the task goes on with an error. */
+  _failed(): boolean;
+  /** @internal That error. */
+  _takeError(): unknown;
+  /** @internal Ends the wait for a task that is cancelled; false when it has ended already or cannot be ended. */
+  _interrupt(message: string | undefined): boolean;
+  /** @internal What is told of it. */
+  _waitsFor(): WaitSource;
 }

@@ -1,21 +1,23 @@
 /**
  * A task drives a coroutine or an async function. Mirrors asyncio/tasks.py `Task`.
  *
- * The file is the state machine whole: start, step, suspend, wake, cancel, end.
+ * Here is how it starts, is cancelled, and ends; step.ts has what happens in between.
  */
 
-import { CancelledError, falsyError, isCancelled, RuntimeError, show } from "../base/errors.ts";
+import { CancelledError, falsyError, isCancelled, RuntimeError } from "../base/errors.ts";
 import type { Linked } from "../base/linked-list.ts";
 import { Context, type ContextSlot, captureContext } from "./context.ts";
 import { current, runningTask } from "./current.ts";
-import { adoptSegment, type Frame } from "./frames.ts";
-import { CANCELLED, FAILED, FINISHED, Future, PENDING } from "./future.ts";
+import type { Frame } from "./frames.ts";
+import { CANCELLED, FAILED, FINISHED, Future, standIn } from "./future.ts";
 import type { Runnable } from "./handle.ts";
 import type { Ambient, Location } from "./host.ts";
+import { isGenerator, mark, take } from "./kinds.ts";
 import type { EventLoop } from "./loop.ts";
 import { PromiseWait } from "./promise-wait.ts";
-import type { Coroutine } from "./suspended.ts";
-import { ARMED, MUST_CANCEL, RETRIEVED, WAS_CANCELLED } from "./task-flags.ts";
+import { settled, step } from "./step.ts";
+import type { Coroutine, Wait, WaitSource } from "./suspended.ts";
+import { MUST_CANCEL, WAS_CANCELLED } from "./task-flags.ts";
 
 /** What a task can be made of. */
 export type TaskBody<T> = Coroutine<T> | (() => Coroutine<T> | PromiseLike<T> | T);
@@ -32,8 +34,8 @@ export interface TaskOptions {
 /** What few tasks need; kept apart, since each field costs every task eight bytes. */
 interface Rare {
   controller: AbortController | null;
-  /** Library operations that the task's async function awaits right now. */
-  readonly waits: Set<Task<unknown>>;
+  /** Library operations that the task's async function awaits right now: one as a rule, which needs no Set. */
+  waits: Task<unknown> | Set<Task<unknown>> | null;
   cancelMessage: string | undefined;
   /** How many `shielded` regions it is in. */
   shields: number;
@@ -42,11 +44,6 @@ interface Rare {
 }
 
 const DECIDES = "Cannot set the outcome of a task; use a Future";
-
-/** Marks the generators that a task has taken, so that none is driven twice. */
-const TAKEN: unique symbol = Symbol("tsyncio.taken");
-
-const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as FunctionConstructor;
 
 let made = 0;
 
@@ -63,7 +60,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   //   waiting  `_waiter` is what it waits for, and has the task in its list
   //   running  `current.task` is it; `_waiter` is null
   /** @internal */
-  declare _waiter: Future<unknown> | null;
+  declare _waiter: Wait | null;
   /** @internal The outermost coroutine; before the first step of an async function, the function. */
   declare _root: TaskBody<T>;
   /** @internal The innermost wrapped coroutine, which is resumed directly; null: resume the root. */
@@ -93,34 +90,51 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * @throws {RuntimeError} when the coroutine was driven before.
    */
   constructor(body: TaskBody<T>, options?: TaskOptions & { readonly loop?: EventLoop | undefined }, _loop?: EventLoop) {
-    // PERF  the loop comes by itself: to spread it into the options would cost more than the task.
-    super(_loop === undefined ? options : _loop._option);
-    const parent = runningTask();
-    // Before the coroutine is taken: what is given as name may throw.
-    this._name = options?.name === undefined ? ++this._loop._unnamed : String(options.name);
-    this._root = take(body);
+    super(options, _loop);
+    // PERF  short enough to be inlined where tasks are made, which saves a third; the rest is in `_begin`.
     this._waiter = null;
+    this._root = body;
     this._leaf = null;
-    this._context = options?.context ?? captureContext();
-    this._ambient = this._loop._ambientOfCaller();
+    this._context = null;
+    this._ambient = null;
+    this._name = 0;
     this.id = ++made;
-    this.parentId = parent === null ? 0 : parent._self().id;
+    this.parentId = 0;
     this._cancels = 0;
     this._rare = null;
     this._previous = null;
     this._next = null;
-    this._begin(options?.eager === true);
+    this._begin(body, options);
   }
 
-  /** @internal Enters the loop's books and runs or schedules the first step. */
-  _begin(eager: boolean): void {
-    this._loop._tasks.push(this as Task<unknown>);
+  /** @internal Takes the coroutine, enters the loop's books, and runs or schedules the first step. */
+  _begin(body: TaskBody<T>, options: TaskOptions | undefined): void {
+    const loop = this._loop;
+    // Before the coroutine is taken: what is given as name may throw.
+    const name = options?.name;
+    this._name = name === undefined ? ++loop._unnamed : String(name);
+    if (typeof body !== "function") take(body);
+    const maker = current.task ?? runningTask();
+    if (maker === null) this._ambient = loop._ambientOfCaller();
+    else {
+      const parent = maker._self();
+      this._ambient = parent._ambient;
+      (this as { parentId: number }).parentId = parent.id;
+    }
+    this._context = options?.context ?? captureContext();
+    this._start(options?.eager === true);
+  }
+
+  /** @internal */
+  _start(eager: boolean): void {
+    const loop = this._loop;
+    loop._tasks.push(this as Task<unknown>);
     current.probe?.created(this as Task<unknown>);
-    if (eager && this._loop.isRunning()) {
-      this._loop._stepNow(this as Task<unknown>);
+    if (eager && loop.isRunning()) {
+      loop._stepNow(this as Task<unknown>);
       // As asyncio has it: what was over at once never shows its coroutine.
       if (this.done()) this._root = null as never;
-    } else this._loop._enqueue(this);
+    } else loop._enqueue(this);
   }
 
   /** The name that messages and dumps show. */
@@ -134,16 +148,18 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** What it runs: the coroutine, or the function before it has started; null when it was done as soon as it was made. */
   getCoro(): TaskBody<T> | null {
-    return this._root;
+    const root = this._root;
+    // From now on it is known outside.
+    if (isGenerator(root)) mark(root);
+    return root;
   }
 
   /** The Context that it runs in. */
   getContext(): Context {
     if (!(this._context instanceof Context)) {
       // From now on the context has an identity that both sides share.
-      const context = new Context();
-      context._values = this._context;
-      if (current.task?._self() === (this as unknown)) current.context = context;
+      const context = new Context(this._context);
+      if (current.task?._self() === (this as unknown)) current._context = context;
       this._context = context;
     }
     return this._context;
@@ -207,7 +223,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       for (const wait of this._inner()) delivered = wait.cancel(message) || delivered;
       if (rare.controller !== null) {
         // A foreign API that listens ends its wait; it must not get the cancellation a second time in its cleanup.
-        delivered ||= this._loop._host.isHeard(rare.controller.signal);
+        delivered ||= this._loop._host.isHeard?.(rare.controller.signal) ?? true;
         this._flags |= WAS_CANCELLED;
         rare.controller.abort(new CancelledError(message));
       }
@@ -233,7 +249,8 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @internal The operations that its async function awaits. */
   _inner(): Task<unknown>[] {
-    return [...(this._rare?.waits ?? [])];
+    const waits = this._rare?.waits ?? [];
+    return waits instanceof Task ? [waits] : [...waits];
   }
 
   /**
@@ -291,8 +308,10 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
    * ```
    */
   join(): Future<void> {
-    const ended = new Future<void>(this._loop._option);
-    ended._source = { describe: () => `end of ${this.name}`, holders: () => [this as Task<unknown>] };
+    const ended = standIn<void>(this._loop, {
+      describe: () => `end of ${this.name}`,
+      holders: () => [this as Task<unknown>],
+    });
     const end = (): void => {
       this._retrieved();
       if (!ended.done()) ended.setResult();
@@ -332,11 +351,11 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   }
 
   /** @internal All that it waits for: one thing in a coroutine, any number in an async function. */
-  _waits(): Future<unknown>[] {
+  _waits(): WaitSource[] {
     const inner = this._inner().flatMap((wait) => wait._waits());
     const outer = this._waiter;
     // The wait for an async body is only the shell around what the body waits for.
-    return outer === null || (outer instanceof PromiseWait && inner.length > 0) ? inner : [outer, ...inner];
+    return outer === null || (outer instanceof PromiseWait && inner.length > 0) ? inner : [outer._waitsFor(), ...inner];
   }
 
   /** @internal The task that the user knows: itself, except for the operations that an async function awaits. */
@@ -357,8 +376,22 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @internal */
   _rarely(): Rare {
-    this._rare ??= { controller: null, waits: new Set(), cancelMessage: undefined, shields: 0, deferred: [] };
+    this._rare ??= { controller: null, waits: null, cancelMessage: undefined, shields: 0, deferred: [] };
     return this._rare;
+  }
+
+  /** @internal */
+  _addInner(wait: Task<unknown>): void {
+    const rare = this._rarely();
+    const { waits } = rare;
+    rare.waits = waits === null ? wait : waits instanceof Task ? new Set([waits, wait]) : waits.add(wait);
+  }
+
+  /** @internal */
+  _removeInner(wait: Task<unknown>): void {
+    const rare = this._rarely();
+    if (rare.waits === wait) rare.waits = null;
+    else (rare.waits as Set<Task<unknown>> | null)?.delete(wait);
   }
 
   /** @internal */
@@ -393,8 +426,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     // It cancelled itself and never waited again: cancelled, as asyncio has it.
     if ((this._flags & MUST_CANCEL) !== 0) this._close(CANCELLED, this._cancelMessage());
     else {
-      if (this._loop._debug && this._cancels > 0 && (this._flags & WAS_CANCELLED) !== 0)
-        current.debugTools?.swallowed(this as Task<unknown>);
+      if (this._loop._debug && (this._flags & WAS_CANCELLED) !== 0) current.debugTools?.swallowed(this as Task<unknown>);
       this._close(FINISHED, value);
     }
   }
@@ -413,11 +445,6 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     current.probe?.finished(this as Task<unknown>);
   }
 
-  #where(): string {
-    const origin = this._origin();
-    return origin === undefined ? "" : ` created at ${origin}`;
-  }
-
   override describe(): string {
     return `Task ${this.name}`;
   }
@@ -427,224 +454,13 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   }
 
   override toString(): string {
-    const state = this._state === PENDING && this._cancels > 0 ? "cancelling" : this._stateText();
-    const waits = this._state === PENDING && this._waiter !== null ? ` wait_for=<${this._waiter.describe()}>` : "";
-    return `<Task ${state} name='${this.name}'${waits}${this.#where()}>`;
+    const state = !this.done() && this._cancels > 0 ? "cancelling" : this._stateText();
+    const waits = this.waitingFor;
+    const origin = this._origin();
+    return `<Task ${state} name='${this.name}'${waits ? ` wait_for=<${waits}>` : ""}${origin ? ` created at ${origin}` : ""}>`;
   }
 
   override get [Symbol.toStringTag](): string {
     return "Task";
   }
-}
-
-/** Runs one step of a task: from where it waits to where it waits next, or to its end. */
-export function step(task: Task<unknown>): void {
-  if (task.done()) return;
-  const self = task._self();
-  const outerTask = current.task;
-  const outerContext = current.context;
-  current.task = task;
-  current.context = self._context;
-  const probe = current.probe;
-  if (probe !== null) probe.stepping(self);
-
-  const waiter = task._waiter;
-  task._waiter = null;
-  let failed = false;
-  let error: unknown;
-  // The end of an async body is no wait of the library's: a cancellation that is due stays so until the next one that is.
-  if ((task._flags & MUST_CANCEL) !== 0 && !(waiter instanceof PromiseWait)) {
-    failed = true;
-    error = cancellation(task, waiter);
-  } else if (waiter?._failed()) {
-    failed = true;
-    error = waiter._takeError();
-  }
-
-  if (failed && isCancelled(error)) self._flags |= WAS_CANCELLED;
-
-  let frame = task._leaf;
-  let coroutine = coroutineOf(task, frame);
-  for (;;) {
-    let result: IteratorResult<unknown, unknown>;
-    let ended: boolean;
-    try {
-      // Before the first step of a function, there is no coroutine yet. A task that is cancelled by then never calls it.
-      if (typeof coroutine === "function" && !failed) coroutine = task._root = call(task, coroutine) as Coroutine<unknown>;
-      if (failed) {
-        failed = false;
-        if (typeof coroutine === "function") throw error;
-        result = coroutine.throw(error);
-      } else result = coroutine.next();
-      ended = result.done === true;
-    } catch (caught) {
-      const thrown = explain(error, caught);
-      if (frame === null) {
-        leave(self, outerTask, outerContext);
-        task._threw(thrown);
-        break;
-      }
-      frame._abort(thrown);
-      frame = frame._caller;
-      coroutine = coroutineOf(task, frame);
-      continue;
-    }
-    if (ended) {
-      if (frame === null) {
-        leave(self, outerTask, outerContext);
-        task._ended(result.value);
-        break;
-      }
-      frame._complete(result);
-      frame = frame._caller;
-      coroutine = coroutineOf(task, frame);
-      continue;
-    }
-    task._leaf = adoptSegment(frame, result);
-    try {
-      suspend(task, result.value);
-    } catch (unforeseen) {
-      // What was yielded is foreign: even to look at it may throw.
-      task._throwSoon(unforeseen);
-    }
-    leave(self, outerTask, outerContext);
-    break;
-  }
-  if (probe !== null) probe.stepped(self);
-}
-
-/** What a resume goes to: the leaf of the wrapped calls, or the root where there is none. */
-function coroutineOf(task: Task<unknown>, frame: Frame | null): Generator<unknown, unknown, unknown> {
-  return frame === null ? (task._root as Coroutine<unknown>) : frame._generator;
-}
-
-function leave(self: Task<unknown>, outerTask: Task<unknown> | null, outerContext: ContextSlot): void {
-  self._context = current.context;
-  current.task = outerTask;
-  current.context = outerContext;
-}
-
-/** Parks the task on what it yielded. */
-function suspend(task: Task<unknown>, yielded: unknown): void {
-  if (yielded instanceof Future && (yielded._flags & ARMED) !== 0) {
-    const error = yielded._park(task);
-    if (error !== null) {
-      task._throwSoon(error);
-      return;
-    }
-    task._waiter = yielded;
-    current.probe?.waits(task._self(), yielded);
-    // It was cancelled while it ran, so what it waits for now is cancelled at once.
-    if ((task._flags & MUST_CANCEL) !== 0 && yielded._interrupt(task._cancelMessage())) task._flags &= ~MUST_CANCEL;
-  } else if (yielded === undefined) {
-    task._loop._enqueue(task);
-    current.probe?.waits(task._self(), null);
-  } else task._throwSoon(badYield(task, yielded));
-}
-
-/** The error for a step with a cancellation due. The cancellation that the wait itself ended with goes first, as in asyncio. */
-function cancellation(task: Task<unknown>, waiter: Future<unknown> | null): unknown {
-  task._flags &= ~MUST_CANCEL;
-  if (waiter?._failed()) {
-    if (waiter._state === FAILED && !isCancelled(waiter._outcome)) {
-      // Its error is not going to be seen here; if nobody else looks at it either, it must be reported.
-      if ((waiter._flags & RETRIEVED) === 0) waiter._loop._failures.note(waiter);
-    } else {
-      const error = waiter._takeError();
-      if (isCancelled(error)) return error;
-    }
-  }
-  return new CancelledError(task._cancelMessage());
-}
-
-/** Calls the function that a task was made of, and gives the coroutine to drive. */
-function call(task: Task<unknown>, fn: () => unknown): unknown {
-  const made = isGeneratorFunction(fn) ? fn() : asAsyncFunctionOf(task, fn);
-  if (isCoroutine(made)) return take(made);
-  if (isPromiseLike(made)) {
-    return made instanceof Future ? made : new PromiseWait(made, task._loop);
-  }
-  return settled(task._loop, FINISHED, made);
-}
-
-/** Calls a function so that, after its `await`s, it is still known to belong to the task. */
-export function asAsyncFunctionOf<R>(task: Task<unknown>, fn: () => R): R {
-  if (current.asyncTask === null) {
-    current.asyncTask = task._loop._host.createAsyncLocal<Task<unknown>>();
-    if (current.asyncTask === null) return fn();
-  }
-  return current.asyncTask.run(task, fn);
-}
-
-/** Tells whether calling it runs no code of its body: a `function*`, or one wrapped by `coroutine()`. */
-export function isGeneratorFunction(fn: unknown): boolean {
-  return fn instanceof GeneratorFunction || (fn as { [MAKES_COROUTINE]?: boolean } | null)?.[MAKES_COROUTINE] === true;
-}
-
-/** Marks what `coroutine()` returns. */
-export const MAKES_COROUTINE: unique symbol = Symbol("tsyncio.makesCoroutine");
-
-/**
- * Tells whether a value is a coroutine: what a generator function or a wrapped one returns.
- *
- * **Suspends** never. **Source** asyncio/coroutines.py `iscoroutine`.
- *
- * @example
- * ```ts
- * isCoroutine((function* () {})()); // => true
- * isCoroutine(Promise.resolve()); // => false
- * ```
- */
-export function isCoroutine(value: unknown): value is Coroutine<unknown> {
-  if (typeof value !== "object" || value === null || value instanceof Future) return false;
-  const it = value as Partial<Coroutine<unknown>>;
-  return typeof it.next === "function" && typeof it.throw === "function" && typeof it[Symbol.iterator] === "function";
-}
-
-export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    (typeof value === "object" || typeof value === "function") &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
-}
-
-/** Claims a coroutine for a task. A plain generator tells nothing of its past, so it is marked. */
-function take<T>(body: TaskBody<T>): TaskBody<T> {
-  if (typeof body === "function" || body instanceof Future) return body;
-  const marked = body as { [TAKEN]?: boolean; _claim?(): void };
-  if (typeof marked._claim === "function") marked._claim();
-  else if (marked[TAKEN] === true) {
-    throw new RuntimeError("Cannot reuse a coroutine: it is for one use; call its function again", "COROUTINE_REUSED");
-  } else marked[TAKEN] = true;
-  return body;
-}
-
-/** A future that has ended already, for an outcome that somebody asks a future for. */
-function settled(loop: EventLoop, state: number, outcome: unknown): Future<unknown> {
-  const future = new Future<unknown>(loop._option);
-  future._state = state;
-  future._outcome = outcome;
-  return future;
-}
-
-/** `yield*` on an array answers an error that is thrown into it with a TypeError of the engine's, which explains nothing. */
-function explain(error: unknown, caught: unknown): unknown {
-  if (!(error instanceof RuntimeError && error.code === "BAD_YIELD" && caught instanceof TypeError)) return caught;
-  error.cause = caught;
-  return error;
-}
-
-function badYield(task: Task<unknown>, value: unknown): Error {
-  const remedy =
-    value instanceof Future || isCoroutine(value)
-      ? "the star is missing; write `yield* …`"
-      : isPromiseLike(value)
-        ? "write `yield* ensureFuture(promise)`"
-        : typeof value === "function"
-          ? "call it: `yield* fn()`"
-          : Array.isArray(value)
-            ? "write `yield* gather(…)`"
-            : "await by `yield*`; give a value back by `return`";
-  return new RuntimeError(`Cannot yield ${show(value)} in task "${task.name}": ${remedy}`, "BAD_YIELD");
 }

@@ -4,11 +4,10 @@
  * A cancelled entry stays until it comes to the top or cancelled ones are the majority; asyncio's rule, which makes cancelling O(1).
  */
 
+import { NEVER } from "../base/duration.ts";
 import type { Runnable } from "./handle.ts";
 
 export interface TimerEntry extends Runnable {
-  /** @internal True while it stands in the heap. */
-  _scheduled: boolean;
   cancelled(): boolean;
 }
 
@@ -24,25 +23,33 @@ export class Timers {
   #pushed = 0;
   #cancelled = 0;
 
+  /** The number of entries, cancelled ones included. */
+  get length(): number {
+    return this.#length;
+  }
+
   push(when: number, entry: TimerEntry): void {
     const size = this.#when.length;
     if (this.#length === size) {
       this.#when = doubled(this.#when);
       this.#order = doubled(this.#order);
     }
-    this.#set(this.#length, when, this.#pushed++, entry);
-    this.#up(this.#length++);
+    this.#rise(this.#length++, when, this.#pushed++, entry);
   }
 
   /** The least deadline of an entry that is not cancelled; Infinity when there is none. */
   next(): number {
-    this.#sweep();
+    // Drops the cancelled entries at the top.
+    while (this.#length > 0 && (this.#entries[0] as TimerEntry).cancelled()) {
+      this.#pop();
+      if (this.#cancelled > 0) this.#cancelled--;
+    }
     return this.bound();
   }
 
   /** The least deadline, cancelled ones included: cheap, and never later than the true one. */
   bound(): number {
-    return this.#length === 0 ? Number.POSITIVE_INFINITY : (this.#when[0] as number);
+    return this.#length === 0 ? NEVER : (this.#when[0] as number);
   }
 
   /** Takes out the entries due by `until`, in order. */
@@ -50,77 +57,73 @@ export class Timers {
     while (this.next() <= until && this.#length > 0) due(this.#pop());
   }
 
-  /** Told when an entry that stands in the heap is cancelled. */
+  /** Told when an entry that stands in the heap is cancelled; once too often does no harm, it is only counted. */
   noteCancelled(): void {
     this.#cancelled++;
+    // Here, not only in `next()`: a loop that is always busy may not ask for a long time.
+    if (this.#length > MIN_SIZE_TO_SWEEP && this.#cancelled * 2 > this.#length) this.#rebuild();
   }
 
   clear(): void {
-    while (this.#length > 0) this.#pop();
-    this.#cancelled = 0;
+    this.#entries = [];
+    this.#length = this.#cancelled = 0;
   }
 
-  /** Drops cancelled entries: all, when they are the majority, else those at the top. */
-  #sweep(): void {
-    if (this.#length > MIN_SIZE_TO_SWEEP && this.#cancelled * 2 > this.#length) {
-      const entries = this.#entries;
-      const size = this.#length;
-      this.#entries = [];
-      this.#length = this.#cancelled = 0;
-      for (let i = 0; i < size; i++) {
-        const entry = entries[i] as TimerEntry;
-        if (entry.cancelled()) entry._scheduled = false;
-        else {
-          // What is written lies at or before i, so nothing is overwritten that is still to be read.
-          this.#set(this.#length, this.#when[i] as number, this.#order[i] as number, entry);
-          this.#up(this.#length++);
-        }
-      }
-    }
-    while (this.#length > 0 && (this.#entries[0] as TimerEntry).cancelled()) {
-      this.#pop();
-      this.#cancelled--;
+  /** Drops all cancelled entries. */
+  #rebuild(): void {
+    const entries = this.#entries;
+    const size = this.#length;
+    this.clear();
+    for (let i = 0; i < size; i++) {
+      const entry = entries[i] as TimerEntry;
+      // What is written lies at or before i, so nothing is overwritten that is still to be read.
+      if (!entry.cancelled()) this.#rise(this.#length++, this.#when[i] as number, this.#order[i] as number, entry);
     }
   }
 
   #pop(): TimerEntry {
     const top = this.#entries[0] as TimerEntry;
-    this.#swap(0, --this.#length);
-    this.#entries.pop();
-    this.#down();
-    top._scheduled = false;
+    const last = --this.#length;
+    const entry = this.#entries.pop() as TimerEntry;
+    if (last > 0) this.#sink(this.#when[last] as number, this.#order[last] as number, entry);
     return top;
   }
 
-  #up(start: number): void {
-    for (let index = start; index > 0; ) {
+  /** Puts an entry at a free place or above, where it belongs. */
+  #rise(start: number, when: number, order: number, entry: TimerEntry): void {
+    let index = start;
+    while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (!this.#before(index, parent)) return;
-      this.#swap(index, parent);
+      if (!this.#after(parent, when, order)) break;
+      this.#move(parent, index);
       index = parent;
     }
+    this.#set(index, when, order, entry);
   }
 
-  #down(): void {
-    for (let index = 0; ; ) {
+  /** Puts an entry at the top, which is free, or below, where it belongs. */
+  #sink(when: number, order: number, entry: TimerEntry): void {
+    let index = 0;
+    for (;;) {
       let child = 2 * index + 1;
-      if (child + 1 < this.#length && this.#before(child + 1, child)) child++;
-      if (child >= this.#length || !this.#before(child, index)) return;
-      this.#swap(child, index);
+      if (child >= this.#length) break;
+      if (child + 1 < this.#length && this.#after(child, this.#when[child + 1] as number, this.#order[child + 1] as number))
+        child++;
+      if (this.#after(child, when, order)) break;
+      this.#move(child, index);
       index = child;
     }
+    this.#set(index, when, order, entry);
   }
 
-  #before(a: number, b: number): boolean {
-    const x = this.#when[a] as number;
-    const y = this.#when[b] as number;
-    return x < y || (x === y && (this.#order[a] as number) < (this.#order[b] as number));
+  /** Whether the entry at an index comes after one with these keys. */
+  #after(index: number, when: number, order: number): boolean {
+    const other = this.#when[index] as number;
+    return other > when || (other === when && (this.#order[index] as number) > order);
   }
 
-  #swap(a: number, b: number): void {
-    const [when, order, entry] = [this.#when[a] as number, this.#order[a] as number, this.#entries[a] as TimerEntry];
-    this.#set(a, this.#when[b] as number, this.#order[b] as number, this.#entries[b] as TimerEntry);
-    this.#set(b, when, order, entry);
+  #move(from: number, to: number): void {
+    this.#set(to, this.#when[from] as number, this.#order[from] as number, this.#entries[from] as TimerEntry);
   }
 
   #set(index: number, when: number, order: number, entry: TimerEntry): void {

@@ -16,17 +16,16 @@ export interface ProgramOptions {
 
 /** Runs a job as the main task of a loop, under the guard of the host; resolves or rejects as it does. */
 export async function runMain<T>(loop: EventLoop, job: Job<T>, options: ProgramOptions): Promise<T> {
-  loop._checkIdle();
   const task = loop.createTask(asTaskBody(job), options);
-  const guard = loop._host.guard({ loop, task: task as Task<unknown>, signals: options.signals ?? ["SIGINT"] });
+  const guard = loop._host.guard?.({ loop, task: task as Task<unknown>, signals: options.signals });
   const { program } = current;
   if (loop._host.createAsyncLocal() === null) current.program = loop;
   try {
     return await loop.runUntilComplete(task);
   } catch (error) {
-    throw guard.explain(error);
+    throw guard === undefined ? error : guard.explain(error);
   } finally {
-    guard.release();
+    guard?.release();
     current.program = program;
   }
 }
@@ -78,9 +77,10 @@ export async function cancelAllTasks(loop: EventLoop): Promise<void> {
 
 /** A task, or an operation that an async function awaits that was left behind by the task it belonged to. */
 function isOnItsOwn(task: Task<unknown>): boolean {
-  if (!(task instanceof AsyncWait)) return true;
-  const abandoned = task.owner?._self().done() ?? true;
-  // Nobody waits for that function, so nobody would look at its rejection: it is left where it is.
-  if (abandoned) Object.assign(task, { resolve() {}, reject() {} });
-  return abandoned;
+  if (task instanceof AsyncWait) {
+    if (task.owner?._self().done() === false) return false;
+    // Nobody waits for that function, so nobody would look at its rejection: it is left where it is.
+    task.resolve = task.reject = () => {};
+  }
+  return true;
 }

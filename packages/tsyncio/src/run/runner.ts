@@ -45,6 +45,7 @@ export class Runner implements AsyncDisposable {
    */
   async run<T>(job: Job<T>, options: { readonly context?: Context; readonly name?: string | undefined } = {}): Promise<T> {
     const loop = this.#init();
+    loop._checkIdle();
     const { context = this.#context as Context, name } = options;
     return runMain(loop, job, { context, name, signals: this.#options.signals });
   }

@@ -1,12 +1,13 @@
 /** A meeting point. Mirrors asyncio/locks.py `Barrier`. */
 
 import { BrokenBarrierError, show } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
-import { Waiter, Waiters } from "./waiters.ts";
+import { Place, Waiters, wakeAll, wakeNext } from "./waiters.ts";
 
 // STATE  filling ──last party arrives──▶ draining ──last party leaves──▶ filling
 //        any ──reset() while parties wait──▶ resetting ──last one leaves──▶ filling       any ──abort()──▶ broken ──reset()──▶ filling
@@ -88,14 +89,14 @@ export class Barrier implements WaitSource, LoopBound {
   }
 
   *#wait(): Coroutine<number> {
-    const loop = bindLoop(this);
-    yield* this.#block(loop);
+    bindLoop(this);
+    yield* this.#block();
     const index = this.#count++;
     try {
       if (index + 1 === this.parties) {
         this.#state = "draining";
-        this.#wakeAll();
-      } else yield* this.#waitForOthers(loop);
+        wakeAll(this.#waiters);
+      } else yield* this.#waitForOthers();
       return index;
     } finally {
       this.#count--;
@@ -104,13 +105,13 @@ export class Barrier implements WaitSource, LoopBound {
   }
 
   /** While the last round leaves, nobody enters. */
-  *#block(loop: EventLoop): Coroutine<void> {
-    while (this.#state === "draining" || this.#state === "resetting") yield* this.#sleep(loop);
+  *#block(): Coroutine<void> {
+    while (this.#state === "draining" || this.#state === "resetting") yield* this.#sleep();
     if (this.#state === "broken") throw new BrokenBarrierError(`Cannot wait at ${this}: it was aborted; reset() mends it`);
   }
 
-  *#waitForOthers(loop: EventLoop): Coroutine<void> {
-    while (this.#state === "filling") yield* this.#sleep(loop);
+  *#waitForOthers(): Coroutine<void> {
+    while (this.#state === "filling") yield* this.#sleep();
     if (this.#state === "broken" || this.#state === "resetting") {
       throw new BrokenBarrierError(
         `The wait at ${this} ended: the barrier was ${this.#state === "broken" ? "aborted" : "reset"}`,
@@ -118,41 +119,33 @@ export class Barrier implements WaitSource, LoopBound {
     }
   }
 
-  *#sleep(loop: EventLoop): Coroutine<void> {
-    const waiter = new Waiter(loop, this);
-    this.#waiters.push(waiter);
+  *#sleep(): Coroutine<void> {
     try {
-      yield* waiter;
+      yield* new Place(this.#waiters, this);
     } catch (error) {
       // As asyncio's, which rests on a Condition: the next one wakes, looks, and rejoins at the end of the line.
-      this.#waiters.leave(waiter);
-      this.#waiters.wakeNext();
+      wakeNext(this.#waiters);
       throw error;
     }
-    this.#waiters.leave(waiter);
   }
 
   /** The last one out opens the barrier for the next round. */
   #exit(): void {
     if (this.#count > 0) return;
     if (this.#state === "resetting" || this.#state === "draining") this.#state = "filling";
-    this.#wakeAll();
+    wakeAll(this.#waiters);
   }
 
   *#reset(): Coroutine<void> {
     if (this.#count > 0) {
       if (this.#state !== "resetting") this.#state = "resetting";
     } else this.#state = "filling";
-    this.#wakeAll();
+    wakeAll(this.#waiters);
   }
 
   *#abort(): Coroutine<void> {
     this.#state = "broken";
-    this.#wakeAll();
-  }
-
-  #wakeAll(): void {
-    for (const waiter of this.#waiters) if (!waiter.done()) waiter.setResult();
+    wakeAll(this.#waiters);
   }
 
   describe(): string {

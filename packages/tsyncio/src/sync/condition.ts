@@ -1,13 +1,14 @@
 /** Waiting for a state that a lock protects. Mirrors asyncio/locks.py `Condition` (3.13 and later). */
 
 import { isCancelled, RuntimeError, show } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { type Body, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import { type Guard, Lock, withGuard } from "./lock.ts";
 import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
-import { Waiter, Waiters } from "./waiters.ts";
+import { Place, Waiters } from "./waiters.ts";
 
 /**
  * A lock together with a way to wait, inside of it, for a change: `wait()` lets go of the lock meanwhile.
@@ -122,28 +123,20 @@ export class Condition implements WaitSource, LoopBound {
     let left = n;
     for (const waiter of this.#waiters) {
       if (left <= 0) return;
-      if (waiter.done()) continue;
-      left--;
-      waiter.setResult();
+      if (waiter._wake()) left--;
     }
   }
 
   *#wait(): Coroutine<true> {
-    const loop = bindLoop(this);
+    bindLoop(this);
     if (!this.#lock.locked()) {
       throw new RuntimeError(`Cannot wait on ${this}: the lock is not held; acquire it first`, "NOT_HELD");
     }
-    const waiter = new Waiter(loop, this);
     this.#lock.release();
     try {
       try {
-        this.#waiters.push(waiter);
-        try {
-          yield* waiter;
-          return true;
-        } finally {
-          this.#waiters.leave(waiter);
-        }
+        yield* new Place(this.#waiters, this);
+        return true;
       } finally {
         yield* this.#reacquire();
       }

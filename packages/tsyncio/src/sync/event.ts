@@ -1,10 +1,10 @@
 /** A flag that tasks wait for. Mirrors asyncio/locks.py `Event`. */
 
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, suspendOn } from "../kernel/operation.ts";
+import { done, type Operation } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
-import { Waiter, Waiters } from "./waiters.ts";
+import { Waiter, Waiters, wakeAll } from "./waiters.ts";
 
 /**
  * A flag: `set()` lets everybody through who waits and who comes, until `clear()`.
@@ -36,7 +36,7 @@ export class Event implements WaitSource, LoopBound {
   set(): void {
     if (this.#set) return;
     this.#set = true;
-    for (const waiter of this.#waiters) if (!waiter.done()) waiter.setResult();
+    wakeAll(this.#waiters);
   }
 
   /** Takes the flag back; whoever was woken stays so. */
@@ -70,34 +70,35 @@ export class Event implements WaitSource, LoopBound {
   }
 }
 
-class WaitForFlag extends Op<true> {
-  readonly #event: Event;
-  #waiter: Waiter | null = null;
+class WaitForFlag extends Waiter<true> {
+  declare readonly _event: Event;
 
   constructor(event: Event) {
     super();
-    this.#event = event;
+    this._event = event;
   }
 
   override _start(): IteratorResult<Suspension, true> {
-    const loop = bindLoop(this.#event);
-    if (this.#event.isSet()) return done(true);
-    this.#waiter = new Waiter(loop, this.#event);
-    this.#event._line.push(this.#waiter);
-    return suspendOn(this.#waiter);
+    bindLoop(this._event);
+    if (this._event.isSet()) return done(true);
+    this._event._line.join(this);
+    return this._wait();
   }
 
   override _resume(): IteratorResult<Suspension, true> {
-    this.#event._line.leave(this.#waiter as Waiter);
+    this._event._line.leave(this);
     return done(true);
   }
 
-  override _fail(error: unknown): never {
-    this.#event._line.leave(this.#waiter as Waiter);
-    throw error;
+  override _abandon(): void {
+    this._event._line.leave(this);
   }
 
   override describe(): string {
     return "event.wait";
+  }
+
+  override _waitsFor(): WaitSource {
+    return this._event;
   }
 }

@@ -2,10 +2,11 @@
 
 import { RuntimeError } from "../base/errors.ts";
 import { AsyncWait } from "../kernel/async-wait.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { currentTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, operation, suspendOn } from "../kernel/operation.ts";
+import { done, type Operation } from "../kernel/operation.ts";
 import type { Coroutine, Suspension, WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
@@ -34,7 +35,8 @@ export class Lock implements WaitSource, LoopBound {
   // INVARIANT  free and somebody alive in line ⇒ exactly one of the line has been woken and has not run yet.
   #held = false;
   #owner: Task<unknown> | null = null;
-  readonly #waiters = new Waiters();
+  /** @internal */
+  readonly _line: Waiters = new Waiters();
   readonly name: string | undefined;
   /** @internal */
   _loop: EventLoop | null = null;
@@ -97,7 +99,7 @@ export class Lock implements WaitSource, LoopBound {
 
   /** @internal */
   _tryTake(): boolean {
-    if (this.#held || this.#waiters.anyAlive()) return false;
+    if (this.#held || this._line.anyAlive()) return false;
     this._take();
     return true;
   }
@@ -107,18 +109,12 @@ export class Lock implements WaitSource, LoopBound {
     const task = currentTask();
     this.#held = true;
     // Awaited outside of any task, acquire() is driven by a task of its own, which ends with it and holds nothing.
-    this.#owner = task instanceof AsyncWait && task.getCoro() instanceof Acquire ? null : task;
-  }
-
-  /** @internal */
-  get _line(): Waiters {
-    return this.#waiters;
+    this.#owner = task instanceof AsyncWait && task._root instanceof Acquire ? null : task;
   }
 
   /** @internal As in asyncio, only the very first is looked at: whoever stands behind it is woken when it leaves. */
   _wakeFirst(): void {
-    const first = this.#waiters.first;
-    if (first !== null && !first.done()) first.setResult();
+    this._line.first?._wake();
   }
 
   describe(): string {
@@ -131,60 +127,61 @@ export class Lock implements WaitSource, LoopBound {
   }
 
   toString(): string {
-    const waiters = this.#waiters.length > 0 ? `, waiters:${this.#waiters.length}` : "";
+    const waiters = this._line.length > 0 ? `, waiters:${this._line.length}` : "";
     return `<Lock [${this.#held ? "locked" : "unlocked"}${waiters}]>`;
   }
 }
 
-class Acquire extends Op<Guard> {
-  readonly #lock: Lock;
-  #waiter: Waiter | null = null;
+class Acquire extends Waiter<Guard> {
+  declare readonly _lock: Lock;
 
   constructor(lock: Lock) {
     super();
-    this.#lock = lock;
+    this._lock = lock;
   }
 
   override _start(): IteratorResult<Suspension, Guard> {
-    const lock = this.#lock;
-    const loop = bindLoop(lock);
+    const lock = this._lock;
+    bindLoop(lock);
     if (lock._tryTake()) return done(new OnceGuard(lock));
-    this.#waiter = new Waiter(loop, lock);
-    lock._line.push(this.#waiter);
-    return suspendOn(this.#waiter);
+    lock._line.join(this);
+    return this._wait();
   }
 
   override _resume(): IteratorResult<Suspension, Guard> {
-    this.#lock._line.leave(this.#waiter as Waiter);
-    this.#lock._take();
-    return done(new OnceGuard(this.#lock));
+    this._lock._line.leave(this);
+    this._lock._take();
+    return done(new OnceGuard(this._lock));
   }
 
-  override _fail(error: unknown): never {
-    const lock = this.#lock;
-    lock._line.leave(this.#waiter as Waiter);
+  override _abandon(): void {
+    const lock = this._lock;
+    lock._line.leave(this);
     // RACE  1. release() wakes A   2. A is cancelled before it runs   3. nobody else was woken: B would sleep forever.
     //       So a cancelled waiter hands its turn on.   test: "Lock.acquire() hands its turn on, when woken and then cancelled"
     if (!lock.locked()) lock._wakeFirst();
-    throw error;
   }
 
   override describe(): string {
     return "lock.acquire";
   }
+
+  override _waitsFor(): WaitSource {
+    return this._lock;
+  }
 }
 
 /** Releases once, whatever is called how often. */
 export class OnceGuard implements Guard {
-  #held: { release(): void } | null;
+  declare _held: { release(): void } | null;
 
   constructor(held: { release(): void }) {
-    this.#held = held;
+    this._held = held;
   }
 
   release(): void {
-    const held = this.#held;
-    this.#held = null;
+    const held = this._held;
+    this._held = null;
     held?.release();
   }
 

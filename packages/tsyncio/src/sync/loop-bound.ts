@@ -14,10 +14,7 @@ export function bindLoop(primitive: LoopBound): EventLoop {
   const loop = getRunningLoop();
   if (primitive._loop === loop) return loop;
   if (primitive._loop !== null && !primitive._loop.isClosed()) {
-    throw new RuntimeError(
-      `Cannot use ${primitive} here: it is bound to a different event loop; make one per run()`,
-      "OTHER_LOOP",
-    );
+    throw new RuntimeError(`Cannot use ${primitive} here: it belongs to another event loop; make one per run()`, "OTHER_LOOP");
   }
   primitive._loop = loop;
   current.probe?.bound(primitive, loop);
@@ -26,6 +23,8 @@ export function bindLoop(primitive: LoopBound): EventLoop {
 
 /** The name in a primitive's options; refuses a bare name, which would be ignored without a word. */
 export function nameIn(options: { readonly name?: string | undefined } | undefined): string | undefined {
-  if (options !== undefined && typeof options !== "object") throw unexpected("options such as { name }", options);
+  if (options !== undefined && typeof options !== "object") {
+    throw unexpected("`options` to be an object such as { name }", options);
+  }
   return options?.name;
 }

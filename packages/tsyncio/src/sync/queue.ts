@@ -1,12 +1,13 @@
 /** Handing items from task to task. Mirrors asyncio/queues.py `Queue` (3.13 and later). */
 
 import { Deque } from "../base/deque.ts";
+import { NEVER } from "../base/duration.ts";
 import { QueueEmpty, QueueFull, QueueShutDown, show } from "../base/errors.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, suspendOn } from "../kernel/operation.ts";
+import { done, type Operation } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
-import { Waiter, Waiters } from "./waiters.ts";
+import { type InLine, Waiter, Waiters } from "./waiters.ts";
 
 /** What holds the items of a queue, and decides their order. */
 export interface QueueStore<T> {
@@ -54,7 +55,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     if (typeof maxsize !== "number" || Number.isNaN(maxsize)) {
       throw new RangeError(`Expected \`maxsize\` to be a number (0: no limit), got ${show(maxsize)}`);
     }
-    this.maxsize = maxsize === Number.POSITIVE_INFINITY ? 0 : maxsize;
+    this.maxsize = maxsize === NEVER ? 0 : maxsize;
     this.name = nameIn(options);
     this.#items = this._makeStore();
   }
@@ -106,7 +107,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     if (this.full()) throw new QueueFull(`Cannot put into ${this.describe()}: it holds ${this.qsize()} of ${this.maxsize}`);
     this.#items.push(item);
     this.#unfinished++;
-    wakeNext(this.#getters);
+    callNext(this.#getters);
   }
 
   /** As `get`, at once. @throws {QueueEmpty} when it is empty; {QueueShutDown} when it is shut down as well. */
@@ -116,7 +117,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
       throw new QueueEmpty(`Cannot get from ${this.describe()}: it is empty`);
     }
     const item = this.#items.shift() as T;
-    wakeNext(this.#putters);
+    callNext(this.#putters);
     return item;
   }
 
@@ -130,7 +131,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
       throw new RangeError(`Cannot mark a task of ${this.describe()} done: taskDone() was called once per item already`);
     }
     this.#unfinished--;
-    if (this.#unfinished === 0) wakeAll(this.#joiners);
+    if (this.#unfinished === 0) callAll(this.#joiners);
   }
 
   /**
@@ -156,10 +157,10 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
         this.#items.shift();
         if (this.#unfinished > 0) this.#unfinished--;
       }
-      if (this.#unfinished === 0) wakeAll(this.#joiners);
+      if (this.#unfinished === 0) callAll(this.#joiners);
     }
-    wakeAll(this.#getters);
-    wakeAll(this.#putters);
+    callAll(this.#getters);
+    callAll(this.#putters);
   }
 
   /** Takes items until the queue is shut down and empty: `for await (const item of queue)`. */
@@ -177,26 +178,30 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
   }
 
   /** @internal */
-  _lines(): { getters: Waiters; putters: Waiters; joiners: Waiters } {
-    return { getters: this.#getters, putters: this.#putters, joiners: this.#joiners };
+  get _getters(): Waiters {
+    return this.#getters;
   }
 
   /** @internal */
-  _waiter(kind: "get" | "put" | "join"): Waiter {
-    const loop = bindLoop(this);
-    const line = kind === "get" ? this.#getters : kind === "put" ? this.#putters : this.#joiners;
-    const source = kind === "get" ? this.#emptied : kind === "put" ? this.#filled : this.#unjoined;
-    const waiter = new Waiter(loop, source);
-    line.push(waiter);
-    return waiter;
+  get _putters(): Waiters {
+    return this.#putters;
   }
 
-  /** @internal A waiter was cancelled, or its item cannot be compared: if it had been woken for something that is still there, another takes its place. */
-  _leave(kind: "get" | "put", waiter: Waiter): void {
-    const line = kind === "get" ? this.#getters : this.#putters;
+  /** @internal */
+  get _joiners(): Waiters {
+    return this.#joiners;
+  }
+
+  /** @internal What those in a line wait for. */
+  _sourceOf(line: Waiters): WaitSource {
+    return line === this.#getters ? this.#emptied : line === this.#putters ? this.#filled : this.#unjoined;
+  }
+
+  /** @internal One that waited goes without what it was woken for, if it was: another takes its place, if that is still there. */
+  _giveUp(line: Waiters, waiter: InLine, woken: boolean): void {
     line.leave(waiter);
-    const still = kind === "get" ? !this.empty() : !this.full();
-    if (still && waiter.woken) wakeNext(line);
+    const still = line === this.#getters ? !this.empty() : !this.full();
+    if (still && woken) callNext(line);
   }
 
   /** @internal */
@@ -230,131 +235,132 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
 }
 
 /** Wakes the first that still sleeps; it leaves the line now, as it is going to look for itself. */
-function wakeNext(line: Waiters): void {
+function callNext(line: Waiters): void {
   for (let waiter = line.first; waiter !== null; waiter = line.first) {
     line.leave(waiter);
-    if (waiter.done()) continue;
-    waiter.setResult();
-    return;
+    if (waiter._wake()) return;
   }
 }
 
-function wakeAll(line: Waiters): void {
-  for (const waiter of line) {
+function callAll(line: Waiters): void {
+  for (let waiter = line.first; waiter !== null; waiter = line.first) {
     line.leave(waiter);
-    if (!waiter.done()) waiter.setResult();
+    waiter._wake();
   }
 }
 
-class Put<T> extends Op<void> {
-  readonly #queue: Queue<T>;
-  readonly #item: T;
-  #waiter: Waiter | null = null;
+class Put<T> extends Waiter<void> {
+  declare readonly _queue: Queue<T>;
+  declare readonly _item: T;
 
   constructor(queue: Queue<T>, item: T) {
     super();
-    this.#queue = queue;
-    this.#item = item;
+    this._queue = queue;
+    this._item = item;
   }
 
+  /** Looks again after each wake: `putNowait` of another task may have been faster. */
   override _start(): IteratorResult<Suspension, void> {
-    return this.#attempt();
+    const queue = this._queue;
+    if (queue.full() && !queue._isShutDown) {
+      bindLoop(queue);
+      queue._putters.join(this);
+      return this._wait();
+    }
+    queue.putNowait(this._item);
+    return done(undefined);
   }
 
   override _resume(): IteratorResult<Suspension, void> {
     try {
-      return this.#attempt();
+      return this._start();
     } catch (error) {
-      return this._fail(error);
+      this._abandon(true);
+      throw error;
     }
   }
 
-  /** Looks again after each wake: `putNowait` of another task may have been faster. */
-  #attempt(): IteratorResult<Suspension, void> {
-    const queue = this.#queue;
-    if (queue.full() && !queue._isShutDown) {
-      this.#waiter = queue._waiter("put");
-      return suspendOn(this.#waiter);
-    }
-    queue.putNowait(this.#item);
-    return done(undefined);
-  }
-
-  override _fail(error: unknown): never {
-    this.#queue._leave("put", this.#waiter as Waiter);
-    throw error;
+  override _abandon(woken: boolean): void {
+    this._queue._giveUp(this._queue._putters, this, woken);
   }
 
   override describe(): string {
     return "queue.put";
   }
+
+  override _waitsFor(): WaitSource {
+    return this._queue._sourceOf(this._queue._putters);
+  }
 }
 
-class Get<T> extends Op<T> {
-  readonly #queue: Queue<T>;
-  #waiter: Waiter | null = null;
+class Get<T> extends Waiter<T> {
+  declare readonly _queue: Queue<T>;
 
   constructor(queue: Queue<T>) {
     super();
-    this.#queue = queue;
+    this._queue = queue;
   }
 
   override _start(): IteratorResult<Suspension, T> {
-    return this.#attempt();
-  }
-
-  override _resume(): IteratorResult<Suspension, T> {
-    try {
-      return this.#attempt();
-    } catch (error) {
-      return this._fail(error);
-    }
-  }
-
-  #attempt(): IteratorResult<Suspension, T> {
-    const queue = this.#queue;
+    const queue = this._queue;
     if (queue.empty() && !queue._isShutDown) {
-      this.#waiter = queue._waiter("get");
-      return suspendOn(this.#waiter);
+      bindLoop(queue);
+      queue._getters.join(this);
+      return this._wait();
     }
     return done(queue.getNowait());
   }
 
-  override _fail(error: unknown): never {
-    this.#queue._leave("get", this.#waiter as Waiter);
-    throw error;
+  override _resume(): IteratorResult<Suspension, T> {
+    try {
+      return this._start();
+    } catch (error) {
+      this._abandon(true);
+      throw error;
+    }
+  }
+
+  override _abandon(woken: boolean): void {
+    this._queue._giveUp(this._queue._getters, this, woken);
   }
 
   override describe(): string {
     return "queue.get";
   }
+
+  override _waitsFor(): WaitSource {
+    return this._queue._sourceOf(this._queue._getters);
+  }
 }
 
-class Join<T> extends Op<void> {
-  readonly #queue: Queue<T>;
-  #waiter: Waiter | null = null;
+class Join<T> extends Waiter<void> {
+  declare readonly _queue: Queue<T>;
 
   constructor(queue: Queue<T>) {
     super();
-    this.#queue = queue;
+    this._queue = queue;
   }
 
   override _start(): IteratorResult<Suspension, void> {
-    if (this.#queue._unfinished === 0) return done(undefined);
-    this.#waiter = this.#queue._waiter("join");
-    return suspendOn(this.#waiter);
+    if (this._queue._unfinished === 0) return done(undefined);
+    bindLoop(this._queue);
+    this._queue._joiners.join(this);
+    return this._wait();
   }
 
   override _resume(): IteratorResult<Suspension, void> {
     return done(undefined);
   }
 
-  override _fail(error: unknown): never {
-    this.#queue._lines().joiners.leave(this.#waiter as Waiter);
-    throw error;
+  override _abandon(): void {
+    this._queue._joiners.leave(this);
   }
 
   override describe(): string {
     return "queue.join";
+  }
+
+  override _waitsFor(): WaitSource {
+    return this._queue._sourceOf(this._queue._joiners);
   }
 }

@@ -1,13 +1,14 @@
 /** A number of permits. Mirrors asyncio/locks.py `Semaphore` and `BoundedSemaphore`. */
 
 import { show } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { type Body, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, Op, type Operation, operation, suspendOn } from "../kernel/operation.ts";
+import { done, type Operation } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { type Guard, OnceGuard, withGuard } from "./lock.ts";
 import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
-import { Waiter, Waiters } from "./waiters.ts";
+import { Waiter, Waiters, wakeNext } from "./waiters.ts";
 
 /**
  * Lets a number of tasks at a time into a piece of code, first come, first served.
@@ -80,7 +81,7 @@ export class Semaphore implements WaitSource, LoopBound {
 
   /** @internal Hands a permit to the first that waits: it is taken now, so that nobody can snatch it. */
   _grantNext(): boolean {
-    if (this.#free === 0 || !this.#waiters.wakeNext()) return false;
+    if (this.#free === 0 || !wakeNext(this.#waiters)) return false;
     this.#free--;
     return true;
   }
@@ -112,45 +113,46 @@ export class Semaphore implements WaitSource, LoopBound {
   }
 }
 
-class Acquire extends Op<Guard> {
-  readonly #semaphore: Semaphore;
-  #waiter: Waiter | null = null;
+class Acquire extends Waiter<Guard> {
+  declare readonly _semaphore: Semaphore;
 
   constructor(semaphore: Semaphore) {
     super();
-    this.#semaphore = semaphore;
+    this._semaphore = semaphore;
   }
 
   override _start(): IteratorResult<Suspension, Guard> {
-    const semaphore = this.#semaphore;
-    const loop = bindLoop(semaphore);
+    const semaphore = this._semaphore;
+    bindLoop(semaphore);
     if (semaphore._tryTake()) return done(new OnceGuard(semaphore));
-    this.#waiter = new Waiter(loop, semaphore);
-    semaphore._line.push(this.#waiter);
-    return suspendOn(this.#waiter);
+    semaphore._line.join(this);
+    return this._wait();
   }
 
   override _resume(): IteratorResult<Suspension, Guard> {
-    this.#leave();
-    return done(new OnceGuard(this.#semaphore));
+    this._leave();
+    return done(new OnceGuard(this._semaphore));
   }
 
-  override _fail(error: unknown): never {
+  override _abandon(woken: boolean): void {
     // RACE  1. release() grants A its permit   2. A is cancelled before it runs   3. the permit must not go with it.
     //       test: "Semaphore.acquire() gives its permit back, when granted and then cancelled"
-    if (this.#waiter?.woken) this.#semaphore._giveBack();
-    this.#leave();
-    throw error;
+    if (woken) this._semaphore._giveBack();
+    this._leave();
   }
 
-  #leave(): void {
-    this.#semaphore._line.leave(this.#waiter as Waiter);
+  _leave(): void {
+    this._semaphore._line.leave(this);
     // More permits may have been released than this waiter took.
-    while (this.#semaphore._grantNext());
+    while (this._semaphore._grantNext());
   }
 
   override describe(): string {
     return "semaphore.acquire";
+  }
+
+  override _waitsFor(): WaitSource {
+    return this._semaphore;
   }
 }
 

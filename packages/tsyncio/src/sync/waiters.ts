@@ -1,31 +1,40 @@
 /** A fair line of waiters, used by every primitive: joining and leaving are O(1), in any order. */
 
 import { type Linked, LinkedList } from "../base/linked-list.ts";
-import { FINISHED, Future } from "../kernel/future.ts";
-import type { EventLoop } from "../kernel/loop.ts";
-import type { WaitSource } from "../kernel/suspended.ts";
+import { done, Op } from "../kernel/operation.ts";
+import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 
-/** A place in a line: the future that its task waits for. */
-export class Waiter extends Future<void> implements Linked<Waiter> {
-  _previous: Waiter | null = null;
-  _next: Waiter | null = null;
-  /** Whether it stands in a line. */
-  inLine = true;
+/** What stands in a line. */
+export interface InLine extends Linked<InLine> {
+  inLine: boolean;
+  cancelled(): boolean;
+  /** @internal */
+  _wake(): boolean;
+}
 
-  constructor(loop: EventLoop, source: WaitSource) {
-    super(loop._option);
-    this._source = source;
-  }
+/** An operation that stands in a line while it waits. */
+export abstract class Waiter<T> extends Op<T> implements InLine {
+  declare _previous: InLine | null;
+  declare _next: InLine | null;
+  declare inLine: boolean;
 
-  /** Whether it has been called: its task has been made ready and goes on, unless it is cancelled first. */
-  get woken(): boolean {
-    return this._state === FINISHED;
+  constructor() {
+    super();
+    this._previous = null;
+    this._next = null;
+    this.inLine = false;
   }
 }
 
-export class Waiters extends LinkedList<Waiter> {
+export class Waiters extends LinkedList<InLine> {
+  /** Joins the line. */
+  join(waiter: InLine): void {
+    waiter.inLine = true;
+    this.push(waiter);
+  }
+
   /** Leaves the line; harmless when it has left. */
-  leave(waiter: Waiter): void {
+  leave(waiter: InLine): void {
     if (!waiter.inLine) return;
     waiter.inLine = false;
     this.remove(waiter);
@@ -36,14 +45,49 @@ export class Waiters extends LinkedList<Waiter> {
     for (let waiter = this.first; waiter !== null; waiter = waiter._next) if (!waiter.cancelled()) return true;
     return false;
   }
+}
 
-  /** Wakes the first one that is not done, skipping those that are; says whether there was one. */
-  wakeNext(): boolean {
-    for (let waiter = this.first; waiter !== null; waiter = waiter._next) {
-      if (waiter.done()) continue;
-      waiter.setResult();
-      return true;
-    }
-    return false;
+/** Wakes the first one that still sleeps; says whether there was one. */
+export function wakeNext(line: Waiters): boolean {
+  for (let waiter = line.first; waiter !== null; waiter = waiter._next) if (waiter._wake()) return true;
+  return false;
+}
+
+/** Wakes all that still sleep, in order of arrival. */
+export function wakeAll(line: Waiters): void {
+  for (let waiter = line.first; waiter !== null; waiter = waiter._next) waiter._wake();
+}
+
+/** Stands in a line until it is woken or its task is cancelled, and leaves it then: the wait of what is written as a generator. */
+export class Place extends Waiter<void> {
+  declare readonly _line: Waiters;
+  declare readonly _source: WaitSource;
+
+  constructor(line: Waiters, source: WaitSource) {
+    super();
+    this._line = line;
+    this._source = source;
+  }
+
+  override _start(): IteratorResult<Suspension, void> {
+    this._line.join(this);
+    return this._wait();
+  }
+
+  override _resume(): IteratorResult<Suspension, void> {
+    this._line.leave(this);
+    return done(undefined);
+  }
+
+  override _abandon(): void {
+    this._line.leave(this);
+  }
+
+  override describe(): string {
+    return "wait";
+  }
+
+  override _waitsFor(): WaitSource {
+    return this._source;
   }
 }

@@ -1,9 +1,10 @@
 /** Whether a piece of code lets other tasks run: part of what an operation promises. */
 
 import { RuntimeError } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { currentTask, getRunningLoop } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import { Watch, watchOf } from "./watch.ts";
 

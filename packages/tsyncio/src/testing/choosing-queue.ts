@@ -2,6 +2,8 @@
 
 import { Handle, type Runnable, TimerHandle } from "../kernel/handle.ts";
 import type { ReadyQueue } from "../kernel/host.ts";
+import { Task } from "../kernel/task.ts";
+import type { TimerEntry } from "../kernel/timers.ts";
 
 /** Told of each step, and asked who goes next. */
 export interface Scheduler {
@@ -53,13 +55,14 @@ export class ChoosingQueue implements ReadyQueue {
     const entries = this.#entries;
     const first = entries[0];
     // What was taken back does nothing when it runs: no decision is wasted on it.
-    if (first instanceof Handle && first.cancelled()) return 1;
+    if (!(first instanceof Task) && (first as Partial<TimerEntry> | undefined)?.cancelled?.()) return 1;
     let count = 0;
     while (count < entries.length) if (isCallback(entries[count++] as Runnable)) break;
     return count;
   }
 }
 
-function isCallback(entry: Runnable): boolean {
+/** Callbacks keep their places; timers and tasks may overtake each other. */
+export function isCallback(entry: Runnable): boolean {
   return entry instanceof Handle && !(entry instanceof TimerHandle);
 }

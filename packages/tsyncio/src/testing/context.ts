@@ -3,10 +3,11 @@
 import { type Duration, milliseconds } from "../base/duration.ts";
 import { unexpected } from "../base/errors.ts";
 import { sleep } from "../flow/sleep.ts";
-import { Future } from "../kernel/future.ts";
+import { operation } from "../kernel/coroutine.ts";
+import { standIn } from "../kernel/future.ts";
 import type { Body } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
@@ -87,8 +88,7 @@ export class BaseContext implements TestContext {
   }
 
   *#settle(): Coroutine<void> {
-    const settled = new Future<void>({ loop: this.loop });
-    settled._source = { describe: () => "all others to wait" };
+    const settled = standIn<void>(this.loop, { describe: () => "all others to wait" });
     this.#host.whenSettled(() => {
       if (!settled.done()) settled.setResult();
     });

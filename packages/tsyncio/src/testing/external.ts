@@ -57,7 +57,9 @@ function reaches(task: Task<unknown>, test: (wait: Future<unknown>) => boolean):
   const wait = task._waiter;
   if (wait === null) return false;
   // An async function that awaits an operation of the library: that operation has an entry of its own among the tasks.
-  if (wait instanceof PromiseWait) return (task._rare?.waits?.size ?? 0) === 0 && test(wait);
+  if (wait instanceof PromiseWait) return task._inner().length === 0 && test(wait);
+  // What waits in a line waits for tasks of the library, which are looked at themselves.
+  if (!(wait instanceof Future)) return false;
   const seen = new Set<Future<unknown>>([wait]);
   for (const future of seen) {
     if (future instanceof Task || future.done()) continue;
@@ -73,5 +75,5 @@ function isForeign(wait: Future<unknown>): boolean {
 
 /** A plain Future: anybody may set it. */
 function isOpen(wait: Future<unknown>): boolean {
-  return wait.constructor === Future && wait._source === null;
+  return wait.constructor === Future && !Object.hasOwn(wait, "describe");
 }

@@ -6,6 +6,7 @@ import type { DebugTools } from "../kernel/debug-tools.ts";
 import { Handle, type Runnable, TimerHandle } from "../kernel/handle.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import type { Task } from "../kernel/task.ts";
+import { isCallback } from "./choosing-queue.ts";
 import { type Recorder, taskOf } from "./simulate.ts";
 
 export interface RecordedStep {
@@ -89,7 +90,7 @@ export class RunRecorder implements Recorder {
     const { entry, who, choice, notes } = pending;
     const task = taskOf(entry);
     const step = { step: this.steps.length + 1, who, choice, notes };
-    if (task === null) this.steps.push({ ...step, outcome: entry instanceof TimerHandle ? "fires" : "", at: undefined });
+    if (task === null) this.steps.push({ ...step, outcome: isCallback(entry) ? "" : "fires", at: undefined });
     else this.steps.push({ ...step, outcome: outcomeOf(task), at: task.done() ? undefined : this.#sites.get(task) });
   }
 }
@@ -106,5 +107,5 @@ function callbackName(entry: Runnable, loop: EventLoop | null): string {
   if (entry instanceof Handle)
     return String(entry).replace(/^<\w+ (.*)>$/, `${entry instanceof TimerHandle ? "timer" : "callback"} $1`);
   for (const task of loop?._tasks ?? []) if ((task._waiter as unknown) === entry) return `timer of ${task._self().name}`;
-  return "timer";
+  return `timer of ${entry}`;
 }

@@ -1,8 +1,9 @@
 /** Makes tasks take turns in an order that the test fixes. */
 
 import { RuntimeError, unexpected } from "../base/errors.ts";
+import { operation } from "../kernel/coroutine.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
-import { type Operation, operation } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import { Event } from "../sync/event.ts";
 

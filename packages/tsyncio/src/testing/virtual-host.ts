@@ -2,10 +2,11 @@
 
 import { host as platform } from "#host";
 import { type Duration, milliseconds } from "../base/duration.ts";
+import { formatReport } from "../inspect/format-report.ts";
 import { deadlock } from "../inspect/wait-graph.ts";
 import type { DebugTools } from "../kernel/debug-tools.ts";
 import type { Ambient, AsyncLocal, Guard, Host, Location, Program, ReadyQueue, Suspendable } from "../kernel/host.ts";
-import type { EventLoop } from "../kernel/loop.ts";
+import type { EventLoop, ExceptionContext } from "../kernel/loop.ts";
 import { ExternalWork, hasForeignWaits } from "./external.ts";
 import { Random } from "./random.ts";
 import { waitReally } from "./resources.ts";
@@ -105,8 +106,8 @@ export class VirtualHost implements Host {
   }
 
   /** Keeps a message in `reports`. */
-  report(message: string): void {
-    this.reports.push(message);
+  report(message: string, context?: ExceptionContext): void {
+    this.reports.push(formatReport(message, context));
   }
 
   // ── For the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +161,7 @@ export class VirtualHost implements Host {
   }
 
   isHeard(signal: AbortSignal): boolean {
-    return platform.isHeard(signal);
+    return platform.isHeard?.(signal) ?? true;
   }
 
   /** Watches for deadlocks only: signals are for the process that runs the tests. */
@@ -176,8 +177,8 @@ export class VirtualHost implements Host {
     return platform.createAsyncLocal<T>();
   }
 
-  locate(frames: readonly Suspendable[]): Location[] {
-    return platform.locate(frames);
+  locate(frames: readonly Suspendable[]): (Location | undefined)[] {
+    return platform.locate?.(frames) ?? [];
   }
 
   #call(callback: () => void): void {

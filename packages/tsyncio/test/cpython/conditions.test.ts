@@ -222,7 +222,7 @@ test("Condition.acquire(), is an error as the lock's own acquire(), when that is
     for (const acquiring of [lock.acquire(), condition.acquire()]) {
       const error = yield* errorOf(createTask(acquiring));
       expect(error).toBeInstanceOf(RuntimeError);
-      expect((error as Error).message).toContain("is bound to a different event loop");
+      expect((error as Error).message).toContain("belongs to another event loop");
     }
     expect(lock.locked()).toBe(false);
   });
@@ -239,7 +239,7 @@ test("Condition.wait(), is an error and keeps the lock, when the condition is bo
     yield* condition.with(function* () {
       const error = yield* errorOf(createTask(condition.wait()));
       expect(error).toBeInstanceOf(RuntimeError);
-      expect((error as Error).message).toContain("is bound to a different event loop");
+      expect((error as Error).message).toContain("belongs to another event loop");
       expect(condition.locked()).toBe(true);
     });
   });

@@ -319,7 +319,7 @@ test("a pending Future that is iterated or spread is refused, not looped over fo
 test("a bare name where options belong is refused, not ignored", async () => {
   await virtually(function* () {
     expect(() => createTask(sleep(0), "name" as never)).toThrow(/`options` to be an object such as \{ name \}, got "name"/);
-    expect(() => new Lock("db" as never)).toThrow(/options such as \{ name \}, got "db"/);
+    expect(() => new Lock("db" as never)).toThrow(/`options` to be an object such as \{ name \}, got "db"/);
     expect(() => new Semaphore(1, "seats" as never)).toThrow(TypeError);
   });
 });

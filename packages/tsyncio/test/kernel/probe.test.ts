@@ -7,8 +7,13 @@ test("the probe sees each task's birth, steps, waits, cancellation and end, whil
   const log: string[] = [];
   const note =
     (event: string) =>
-    (task: Task<unknown>, what?: { describe(): string } | null): void => {
-      if (task.name === "watched") log.push(what === undefined ? event : `${event} ${what?.describe() ?? "a turn"}`);
+    (task: Task<unknown>, what?: unknown): void => {
+      if (task.name === "watched")
+        log.push(
+          what === undefined
+            ? event
+            : `${event} ${(what as { _waitsFor(): { describe(): string } } | null)?._waitsFor().describe() ?? "a turn"}`,
+        );
     };
 
   await virtually(async () => {

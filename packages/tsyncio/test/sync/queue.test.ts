@@ -23,10 +23,8 @@ import { turn, VirtualHost, virtually } from "../support/virtual.ts";
 
 /** Which lines somebody stands in. */
 function lines(queue: Queue<never> | Queue<number>): number[] {
-  const { getters, putters, joiners } = (
-    queue as unknown as { _lines(): Record<"getters" | "putters" | "joiners", { length: number }> }
-  )._lines();
-  return [getters.length, putters.length, joiners.length];
+  const { _getters, _putters, _joiners } = queue as unknown as Record<"_getters" | "_putters" | "_joiners", { length: number }>;
+  return [_getters.length, _putters.length, _joiners.length];
 }
 
 /** How each of some tasks ended: its result, or the name of its error. */
