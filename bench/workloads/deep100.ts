@@ -1,0 +1,3 @@
+import { deep } from "./support/deep.ts";
+
+export default deep(100);
