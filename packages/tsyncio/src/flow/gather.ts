@@ -78,8 +78,8 @@ function isJob(value: unknown): boolean {
 class Gathering extends Future<unknown[]> {
   readonly #children: Future<unknown>[] = [];
   readonly #returnExceptions: boolean;
-  readonly #unique: number;
-  #finished = 0;
+  /** How many children are still to end. */
+  #left: number;
   #cancelRequested = false;
 
   constructor(loop: EventLoop, jobs: readonly Job<unknown>[], returnExceptions: boolean) {
@@ -99,7 +99,7 @@ class Gathering extends Future<unknown[]> {
       }
       this.#children.push(child);
     }
-    this.#unique = futures.size;
+    this.#left = futures.size;
     for (const child of early) this.#childDone(child);
   }
 
@@ -120,7 +120,7 @@ class Gathering extends Future<unknown[]> {
   }
 
   #childDone(child: Future<unknown>): void {
-    this.#finished++;
+    this.#left--;
     if (this.done()) {
       // Its error came after this future was done; asyncio drops it, too, as one error was told already.
       child._retrieved();
@@ -130,7 +130,7 @@ class Gathering extends Future<unknown[]> {
       this._settle(FAILED, child._takeError());
       return;
     }
-    if (this.#finished < this.#unique) return;
+    if (this.#left > 0) return;
     const results = this.#children.map((each) => {
       if (!each.cancelled()) return each.exception() ?? each.result();
       return new CancelledError(typeof each._outcome === "string" ? each._outcome : "");

@@ -498,7 +498,7 @@ export class EventLoop {
         if (!this.#running) return;
         if (left === 0 && this.#stopping) {
           const finish = this.#finish as Finish;
-          const { _settling: settling } = this;
+          const settling = this._settling;
           this.#halt();
           // ORDER  async functions that were resumed in this turn go on before the run ends.
           if (settling) this._host.wakeSettled(finish.resolve);

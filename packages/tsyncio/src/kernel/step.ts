@@ -21,7 +21,7 @@ export function step(task: Task<unknown>): void {
   current.task = task;
   current._context = self._context;
   const probe = current.probe;
-  probe?.stepping(self);
+  if (probe !== null) probe.stepping(self);
 
   const waiter = task._waiter;
   if (waiter !== null) task._waiter = null;
@@ -85,7 +85,7 @@ export function step(task: Task<unknown>): void {
     leave(self, outerTask, outerContext);
     break;
   }
-  probe?.stepped(self);
+  if (probe !== null) probe.stepped(self);
 }
 
 /** What a resume goes to: the leaf of the wrapped calls, or the root where there is none. */
@@ -103,14 +103,14 @@ function leave(self: Task<unknown>, outerTask: Task<unknown> | null, outerContex
 function suspend(task: Task<unknown>, yielded: unknown): void {
   if (yielded === undefined) {
     task._loop._enqueue(task);
-    current.probe?.waits(task._self(), null);
+    if (current.probe !== null) current.probe.waits(task._self(), null);
     return;
   }
   const wait = yielded as Wait | null | undefined;
   const error = typeof wait?._park === "function" ? wait._park(task) : undefined;
   if (error === null) {
     task._waiter = wait as Wait;
-    current.probe?.waits(task._self(), wait as Wait);
+    if (current.probe !== null) current.probe.waits(task._self(), wait as Wait);
     // It was cancelled while it ran, so what it waits for now is cancelled at once.
     if ((task._flags & MUST_CANCEL) !== 0 && (wait as Wait)._interrupt(task._cancelMessage())) task._flags &= ~MUST_CANCEL;
   } else task._throwSoon(error ?? badYield(task, yielded));

@@ -43,8 +43,6 @@ interface Rare {
   deferred: { readonly level: number; readonly message: string | undefined }[];
 }
 
-const DECIDES = "Cannot set the outcome of a task; use a Future";
-
 let made = 0;
 
 /**
@@ -167,12 +165,12 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   /** @throws {RuntimeError} always: a task's result is what its coroutine returns. */
   override setResult(_value: T): never {
-    throw new RuntimeError(DECIDES);
+    throw new RuntimeError("Cannot set the outcome of a task; use a Future");
   }
 
   /** @throws {RuntimeError} always: a task's error is what its coroutine throws. */
   override setException(_error: unknown): never {
-    throw new RuntimeError(DECIDES);
+    return this.setResult(undefined as T);
   }
 
   /**

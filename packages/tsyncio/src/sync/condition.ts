@@ -68,10 +68,7 @@ export class Condition implements WaitSource, LoopBound {
   /** As `lock.with()`. */
   with<T>(body: Body<[], T>): Operation<T> {
     checkBody(body, "condition.with");
-    return operation(
-      withGuard(() => this.#lock.acquire(), body),
-      "condition.with",
-    );
+    return operation(withGuard(this.#lock, body), "condition.with");
   }
 
   /**

@@ -91,10 +91,7 @@ export class Lock implements WaitSource, LoopBound {
    */
   with<T>(body: Body<[], T>): Operation<T> {
     checkBody(body, "lock.with");
-    return operation(
-      withGuard(() => this.acquire(), body),
-      "lock.with",
-    );
+    return operation(withGuard(this, body), "lock.with");
   }
 
   /** @internal */
@@ -191,8 +188,8 @@ export class OnceGuard implements Guard {
 }
 
 /** `async with`: acquires, runs the body, releases. */
-export function* withGuard<T>(acquire: () => Operation<Guard>, body: Body<[], T>): Coroutine<T> {
-  const guard = yield* acquire();
+export function* withGuard<T>(lock: { acquire(): Operation<Guard> }, body: Body<[], T>): Coroutine<T> {
+  const guard = yield* lock.acquire();
   try {
     return yield* callBody(body);
   } finally {

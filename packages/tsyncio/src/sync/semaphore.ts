@@ -66,10 +66,7 @@ export class Semaphore implements WaitSource, LoopBound {
   /** Runs a body while holding a permit. **Suspends** until there is one, then as the body does. **Source** `async with`. */
   with<T>(body: Body<[], T>): Operation<T> {
     checkBody(body, "semaphore.with");
-    return operation(
-      withGuard(() => this.acquire(), body),
-      "semaphore.with",
-    );
+    return operation(withGuard(this, body), "semaphore.with");
   }
 
   /** @internal */
