@@ -37,7 +37,9 @@ class Pass<T> extends Op<T> {
 
   /** PERF  the usual two calls, without the detour by the base class. */
   override next(): IteratorResult<Suspension, T> {
-    if (this._stage !== WOKEN) return super.next();
+    const stage = this._stage;
+    if (stage > WOKEN) return super.next();
+    if (stage !== WOKEN) return this._start();
     this._stage = ENDED;
     return { done: true, value: this._result };
   }
