@@ -21,7 +21,7 @@ const workload: Workload = {
             timers[i % ALIVE]?.cancel();
             timers[i % ALIVE] = loop.callLater(HOUR, ring);
           }
-          // The loop drops cancelled timers when it turns.
+          // As a program would, it lets the loop turn now and then.
           if (i % ALIVE === 0) yield* sleep(0);
         }
         for (const timer of timers) timer.cancel();

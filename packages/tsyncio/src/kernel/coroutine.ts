@@ -71,7 +71,7 @@ export class Call<T> extends BaseOperation<T> implements Frame {
 }
 
 /**
- * A call whose body runs inside of something that is entered before and left after it: a deadline, a shield.
+ * A call whose body runs inside of something that is entered before and left after it: a deadline.
  *
  * PERF  the task resumes the body directly, as if the scope were not there; a generator around it would cost at each resume.
  */
@@ -129,9 +129,15 @@ export abstract class Scope<T> extends Call<T> {
       this._stage = THREW;
       return done(value);
     }
-    const result = super.return(value);
-    if (result.done === true) this._complete(result);
-    return result;
+    try {
+      const result = super.return(value);
+      if (result.done === true) this._complete(result);
+      return result;
+    } catch (error) {
+      // The body's cleanup threw: it is left all the same.
+      this._abort(error);
+      return super.next();
+    }
   }
 
   override _complete(result: IteratorResult<unknown, unknown>): void {

@@ -664,3 +664,29 @@ test("Timeout.reschedule() throws RuntimeError, before the body runs", () => {
   expect(() => scope.reschedule(10)).toThrow("created");
   expect([scope.when(), scope.expired()]).toEqual([Number.POSITIVE_INFINITY, false]);
 });
+
+test("timeout() disarms its deadline, when it is closed by hand and the cleanup of the body throws", async () => {
+  const outcome = await virtually(function* () {
+    const limited = timeout("1s", function* () {
+      try {
+        yield* sleep("1h");
+      } finally {
+        // biome-ignore lint/correctness/noUnsafeFinally: that is the case to be shown
+        throw new Error("cleanup");
+      }
+    });
+    const iterator = limited[Symbol.iterator]();
+    iterator.next();
+    let message = "";
+    try {
+      iterator.return(undefined as never);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    // An armed deadline would cancel this task now.
+    yield* sleep("2s");
+    return message;
+  });
+
+  expect(outcome).toBe("cleanup");
+});
