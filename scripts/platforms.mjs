@@ -16,7 +16,7 @@ import { promisify } from "node:util";
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 const program = join(root, "scripts/platforms/program.mjs");
-const library = new URL("../packages/tsyncio/dist/index.js", import.meta.url).href;
+const library = new URL("../packages/tsyncio/dist/node/index.js", import.meta.url).href;
 
 /** How each is had and started; without a package, it is the Node that runs this. */
 const PLATFORMS = {

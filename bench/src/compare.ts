@@ -1,6 +1,6 @@
 /** The command `npm run bench:compare`: tsyncio of the working tree against that of a commit, taking turns. See README.md. */
 
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +30,11 @@ async function build(ref: string, folder: string): Promise<string> {
   for (const name of await readdir(join(ROOT, "node_modules")))
     if (name !== "tsyncio") await symlink(join(ROOT, "node_modules", name), join(folder, "node_modules", name), "junction");
   await symlink(join(folder, "packages/tsyncio"), join(folder, "node_modules/tsyncio"), "junction");
-  await runProcess([process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"), "-b", join(folder, "packages/tsyncio")]);
+  const base = join(folder, "packages/tsyncio");
+  await runProcess([process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"), "-b", base]);
+  // Commits before 2026-11-21 have no such step.
+  const joining = join(base, "scripts/join.mjs");
+  if (existsSync(joining)) await runProcess([process.execPath, joining]);
   await cp(join(ROOT, "bench/dist"), join(folder, "bench/dist"), { recursive: true });
   await cp(join(ROOT, "bench/package.json"), join(folder, "bench/package.json"));
   return join(folder, "bench/dist/src/child.js");

@@ -41,9 +41,9 @@ class NodeHost extends WebHost implements Host, Process {
   }
 
   onSignal(signal: string, callback: () => void): (() => void) | undefined {
-    // The user's own handler comes first, as in asyncio; another program's does not count. And workers have no signals.
+    // The user's own handler comes first, as in asyncio; another program's does not count. (In a worker, no signal ever comes.)
     const listeners = process.listeners(signal as NodeJS.Signals);
-    if (listeners.some((each) => !this.#watching.has(each as () => void)) || !isMainThread()) return undefined;
+    if (listeners.some((each) => !this.#watching.has(each as () => void))) return undefined;
     this.#watching.add(callback);
     process.on(signal, callback);
     return () => {
@@ -88,10 +88,6 @@ class NodeHost extends WebHost implements Host, Process {
     this.#asyncHooks ??= process.getBuiltinModule?.("node:async_hooks") ?? null;
     return this.#asyncHooks;
   }
-}
-
-function isMainThread(): boolean {
-  return process.getBuiltinModule?.("node:worker_threads")?.isMainThread ?? true;
 }
 
 export const host: Host = new NodeHost();

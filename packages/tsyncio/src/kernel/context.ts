@@ -32,7 +32,7 @@ function ownContext(): Context {
 }
 
 /** Replaces the values of a context by changed ones. */
-function write(context: Context, change: (values: Map<ContextVar<unknown>, unknown>) => void): void {
+function rewrite(context: Context, change: (values: Map<ContextVar<unknown>, unknown>) => void): void {
   const next = new Map(context._values);
   change(next);
   context._values = next;
@@ -89,7 +89,7 @@ export class ContextVar<T> {
     const before = context._values;
     const key = this as ContextVar<unknown>;
     const old = before?.has(key) ? (before.get(key) as T) : NOT_SET;
-    write(context, (next) => next.set(key, value));
+    rewrite(context, (next) => next.set(key, value));
     return new Token(this, old, context);
   }
 
@@ -110,7 +110,7 @@ export class ContextVar<T> {
     }
     const old = token._use();
     const key = this as ContextVar<unknown>;
-    write(context, (next) => (old === NOT_SET ? next.delete(key) : next.set(key, old)));
+    rewrite(context, (next) => (old === NOT_SET ? next.delete(key) : next.set(key, old)));
   }
 
   toString(): string {

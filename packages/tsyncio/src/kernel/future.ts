@@ -54,7 +54,7 @@ export class Future<T> implements PromiseLike<T>, Wait {
     this._state = PENDING;
     this._outcome = null;
     this._flags = 0;
-    if (current.debug) noteOrigin(this);
+    if (current.debug) noteWhereMade(this);
   }
 
   /** Tells whether it has a result, an error, or is cancelled. */
@@ -311,7 +311,7 @@ export function standIn<T>(loop: EventLoop, source: WaitSource): Future<T> {
   return Object.assign(new Future<T>(undefined, loop), source);
 }
 
-function noteOrigin(future: Future<never> | Future<unknown>): void {
+function noteWhereMade(future: Future<never> | Future<unknown>): void {
   if (future._loop._debug) current.debugTools?.noteOrigin(future);
 }
 

@@ -58,9 +58,9 @@ export class Handle implements Runnable {
     if (callback === null) return;
     current._context = this._context;
     try {
-      const call = (): unknown => callback(...(this._args as never[]));
-      if (this._ambient === null) call();
-      else this._ambient(call);
+      const bound = (): unknown => callback(...(this._args as never[]));
+      if (this._ambient === null) bound();
+      else this._ambient(bound);
     } catch (error) {
       this._loop.callExceptionHandler({
         message: `Exception in callback ${callback.name || "anonymous"}()`,

@@ -276,11 +276,11 @@ export class EventLoop {
    */
   async runUntilComplete<T>(job: Future<T> | TaskBody<T>): Promise<T> {
     this._checkIdle();
-    const done = (): void => this.stop();
+    const stop = (): void => this.stop();
     let next: unknown = job;
     do {
       const future = next instanceof Future ? next : this.createTask(next as TaskBody<unknown>);
-      future.addDoneCallback(done);
+      future.addDoneCallback(stop);
       try {
         await this.#start();
       } catch (error) {
@@ -288,7 +288,7 @@ export class EventLoop {
         future._retrieved();
         throw error;
       } finally {
-        future.removeDoneCallback(done);
+        future.removeDoneCallback(stop);
       }
       if (!future.done()) throw new RuntimeError("Event loop stopped before Future completed.", "LOOP_STOPPED");
       next = future.result();

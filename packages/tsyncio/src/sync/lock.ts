@@ -64,7 +64,7 @@ export class Lock implements WaitSource, LoopBound {
    * **Source** asyncio/locks.py `Lock.acquire`.
    */
   acquire(): Operation<Guard> {
-    return new Acquire(this) as unknown as Operation<Guard>;
+    return new AcquireLock(this) as unknown as Operation<Guard>;
   }
 
   /**
@@ -106,7 +106,7 @@ export class Lock implements WaitSource, LoopBound {
     const task = currentTask();
     this.#held = true;
     // Awaited outside of any task, acquire() is driven by a task of its own, which ends with it and holds nothing.
-    this.#owner = task instanceof AsyncWait && task._root instanceof Acquire ? null : task;
+    this.#owner = task instanceof AsyncWait && task._root instanceof AcquireLock ? null : task;
   }
 
   /** @internal As in asyncio, only the very first is looked at: whoever stands behind it is woken when it leaves. */
@@ -129,7 +129,7 @@ export class Lock implements WaitSource, LoopBound {
   }
 }
 
-class Acquire extends Waiter<Guard> {
+class AcquireLock extends Waiter<Guard> {
   declare readonly _lock: Lock;
 
   constructor(lock: Lock) {

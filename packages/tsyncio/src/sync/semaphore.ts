@@ -54,7 +54,7 @@ export class Semaphore implements WaitSource, LoopBound {
    * **Source** asyncio/locks.py `Semaphore.acquire`.
    */
   acquire(): Operation<Guard> {
-    return new Acquire(this) as unknown as Operation<Guard>;
+    return new AcquirePermit(this) as unknown as Operation<Guard>;
   }
 
   /** Gives a permit back and wakes the first in line. **Suspends** never. */
@@ -139,7 +139,7 @@ class SemaphoreLine extends Waiters {
   }
 }
 
-class Acquire extends Waiter<Guard> {
+class AcquirePermit extends Waiter<Guard> {
   declare readonly _semaphore: Semaphore;
 
   constructor(semaphore: Semaphore) {

@@ -4,7 +4,7 @@ import { unexpected } from "../base/errors.ts";
 import type { TestBody } from "./context.ts";
 import { Random } from "./random.ts";
 import { type RecordedStep, RunRecorder } from "./record.ts";
-import { formatReport } from "./report.ts";
+import { formatFailure } from "./report.ts";
 import { formatSchedule, type Injection, parseSchedule, type Schedule, STRETCH } from "./schedule.ts";
 import { makeSearch, type Strategy } from "./search.ts";
 import { type Candidate, deviationsOf, shrink, type Try } from "./shrink.ts";
@@ -224,7 +224,7 @@ export class Explorer {
     };
     const schedule = formatSchedule(details);
     const { steps } = recorder;
-    const message = formatReport({ name: this.#name, failure: shown, found, shrunk, steps, schedule });
+    const message = formatFailure({ name: this.#name, failure: shown, found, shrunk, steps, schedule });
     throw new ScheduleError(message, { schedule, runs, steps, cause: shown.error });
   }
 }

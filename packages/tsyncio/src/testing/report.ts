@@ -20,7 +20,7 @@ export interface Report {
   readonly schedule: string;
 }
 
-export function formatReport({ name, failure, found, shrunk, steps, schedule }: Report): string {
+export function formatFailure({ name, failure, found, shrunk, steps, schedule }: Report): string {
   const { error, problems } = failure;
   const first = describeError(error).split("\n");
   // The place in the test comes with the cause; here the message and the first line of the stack will do.

@@ -43,6 +43,7 @@ test("npm pack, takes dist, src, licence and readme, and nothing else [real]", (
   expect(outside).toEqual([]);
   expect(packed).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist/index.js", "dist/index.d.ts", "src/index.ts"]));
   expect(packed).toEqual(expect.arrayContaining(["dist/hosts/node.js", "dist/hosts/web.js", "dist/hosts/node.d.ts"]));
+  expect(packed).toEqual(expect.arrayContaining(["dist/node/index.js", "dist/node/testing.js", "dist/node/shared.js"]));
   expect(packed.filter((path) => /(^|\/)test\/|\.test\.|tsbuildinfo/.test(path))).toEqual([]);
 });
 
@@ -118,6 +119,37 @@ test("the installed package, runs a program, with plain node [real]", async () =
     lazy: "function",
   });
   expect(stderr).toBe("");
+});
+
+test("the installed package, is three files that share what they know, on plain node [real]", async () => {
+  const program = `
+    import { readFile } from "node:fs/promises";
+    import * as library from "tsyncio";
+    import { runTest } from "tsyncio/testing";
+    await runTest(function* () { console.log(library.currentTask().name); });
+    for (const entry of ["tsyncio", "tsyncio/testing"]) {
+      const text = await readFile(new URL(import.meta.resolve(entry)), "utf8");
+      console.log(entry, ...new Set(text.match(/(?<=from ")[^"]*(?=")/g)));
+    }
+    const modules = await import(new URL("../index.js", import.meta.resolve("tsyncio")));
+    console.log(Object.keys(modules).filter((name) => !(name in library)).length, Object.keys(library).length > 60);`;
+  await writeFile(join(project, "joined.mjs"), program);
+
+  const { stdout, stderr } = await execute("node", ["joined.mjs"], { cwd: project });
+
+  expect(stdout.split("\n").slice(0, -1)).toEqual(["main", "tsyncio ./shared.js", "tsyncio/testing ./shared.js", "0 true"]);
+  // The modules beside them are a copy of their own, and say so.
+  expect(stderr).toMatch(/^tsyncio is loaded twice in this process/);
+});
+
+test("the joined files, rename no function and no class, because callbacks and tasks show the names [real]", async () => {
+  for (const file of ["index", "shared", "testing"]) {
+    const text = await readFile(join(PACKAGE, `dist/node/${file}.js`), "utf8");
+    const renamed =
+      /(?:function\*?|class) \w*[A-Za-z]\d+\b|\b\w*[A-Za-z]\d+ = (?:class\b|(?:async )?function\b|(?:async )?\([^()]*\) =>)/g;
+
+    expect(text.match(renamed) ?? [], "give them names of their own in src").toEqual([]);
+  }
 });
 
 test("the readme's example, prints what the readme says, when installed [real]", async () => {

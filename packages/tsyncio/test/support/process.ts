@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** The built library: programs import it by this address. `npm test` builds before it runs the tests. */
-export const BUILT: string = pathToFileURL(join(import.meta.dirname, "../../dist/index.js")).href;
+/** The built library as Node loads it, by what programs call it. `npm test` builds before it runs the tests. */
+export const BUILT: Readonly<Record<"tsyncio" | "tsyncio/testing", string>> = {
+  tsyncio: pathToFileURL(join(import.meta.dirname, "../../dist/node/index.js")).href,
+  "tsyncio/testing": pathToFileURL(join(import.meta.dirname, "../../dist/node/testing.js")).href,
+};
 
 export interface Finished {
   readonly code: number | null;
@@ -34,8 +37,8 @@ export async function runProgram(
   writeFileSync(
     file,
     source.replaceAll(
-      /from "tsyncio(\/testing)?"/g,
-      (_, part = "") => `from ${JSON.stringify(new URL(`.${part}/index.js`, BUILT).href)}`,
+      /from "(tsyncio(?:\/testing)?)"/g,
+      (_, entry: keyof typeof BUILT) => `from ${JSON.stringify(BUILT[entry])}`,
     ),
   );
   const child = spawn(process.execPath, [...(options.args ?? []), file], {

@@ -1,9 +1,7 @@
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { cancelEverywhere, type ExploreOptions, explore, replay, runTest, ScheduleError, type TestBody } from "tsyncio/testing";
 import { expect, test, vi } from "vitest";
-import { runProgram } from "../support/process.ts";
+import { BUILT, runProgram } from "../support/process.ts";
 import type { Bug } from "./bugs/bug.ts";
 import { bugs } from "./bugs/index.ts";
 import { starvation } from "./bugs/starvation.ts";
@@ -188,6 +186,8 @@ async function bundle(contents: string): Promise<string> {
     target: "es2022",
     external: ["tsyncio", "tsyncio/testing"],
   });
-  const built = pathToFileURL(join(import.meta.dirname, "../../dist/testing/index.js")).href;
-  return (outputFiles[0] as { text: string }).text.replaceAll('from "tsyncio/testing"', `from ${JSON.stringify(built)}`);
+  return (outputFiles[0] as { text: string }).text.replaceAll(
+    'from "tsyncio/testing"',
+    `from ${JSON.stringify(BUILT["tsyncio/testing"])}`,
+  );
 }
