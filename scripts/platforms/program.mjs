@@ -1,5 +1,5 @@
 // One portable program, in both spellings. It prints a line per fact; every platform must print those of expected.txt.
-// Started as `<runtime> program.mjs <URL of the library's index.js>`, so that any build of the library can be tried.
+// Started as `<runtime> program.mjs <URL of dist/node/index.js>`, so that any build of the library can be tried.
 
 const argument = globalThis.Deno === undefined ? process.argv[2] : Deno.args[0];
 const {
@@ -314,7 +314,7 @@ await lost.join();
 say("join:", lost.exception().message);
 
 say("== schedules");
-const { cancelEverywhere, explore, replay, runTest } = await import(new URL("./testing/index.js", argument).href);
+const { cancelEverywhere, explore, replay, runTest } = await import(new URL("./testing.js", argument).href);
 say("virtual time:", await runTest(async (t) => sleep("1h", "slept").then((text) => `${text} until ${t.now()}`)));
 const { readFile } = await import("node:fs/promises");
 const readAt = runTest(async (t) => {
