@@ -3,7 +3,7 @@
 import { show } from "./errors.ts";
 
 /** The time that never comes. */
-export const NEVER: number = Number.POSITIVE_INFINITY;
+export const NEVER: number = Infinity;
 
 /** A length of time: a number of milliseconds, or a string with its unit such as `"250ms"`, `"1.5s"`, `"2m"`, `"1h"`, `"1d"`. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
@@ -28,9 +28,8 @@ const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } 
 export function milliseconds(duration: Duration, name = "duration"): number {
   let value: unknown = duration;
   if (typeof duration === "string") {
-    const text = duration.toLowerCase();
-    const unit = text.slice(text.endsWith("ms") ? -2 : -1);
-    const amount = text.slice(0, -unit.length);
+    const unit = duration.slice(duration.endsWith("ms") ? -2 : -1);
+    const amount = duration.slice(0, -unit.length);
     // A blank amount would be 0.
     value = amount.trim() === "" ? Number.NaN : Number(amount) * MILLISECONDS[unit as keyof typeof MILLISECONDS];
   }

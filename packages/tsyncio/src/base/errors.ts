@@ -210,7 +210,7 @@ export function falsyError(where: string, value: unknown): RuntimeError {
 export function show(value: unknown): string {
   try {
     if (typeof value === "string") return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
-    if (typeof value === "function") return `function ${value.name || "without a name"}`;
+    if (typeof value === "function") return `function ${value.name || "anonymous"}`;
     if (value === null || value === undefined) return String(value);
     if (typeof value !== "object") return `${String(value)} (${typeof value})`;
     if (Array.isArray(value)) return `an array of ${value.length}`;

@@ -4,8 +4,8 @@ import type { DebugTools } from "../kernel/debug-tools.ts";
 import type { Ambient, AsyncLocal, Host } from "../kernel/host.ts";
 import type { ExceptionContext } from "../kernel/loop.ts";
 
-/** setTimeout takes no more; the loop asks again when it is called early. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
+/** Milliseconds; setTimeout takes little more. The loop asks again when it is called early. */
+const LONGEST_TIMEOUT = 2e9;
 
 export class WebHost implements Host {
   readonly debug: boolean = false;

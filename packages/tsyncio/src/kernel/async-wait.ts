@@ -3,7 +3,8 @@
 import { CANCELLED, FINISHED } from "./future.ts";
 import { take } from "./kinds.ts";
 import type { EventLoop } from "./loop.ts";
-import type { Coroutine } from "./suspended.ts";
+import { suspend } from "./step.ts";
+import type { Coroutine, Suspension, WaitSource } from "./suspended.ts";
 import { Task, type TaskOptions } from "./task.ts";
 import { MUST_CANCEL } from "./task-flags.ts";
 
@@ -21,8 +22,9 @@ export class AsyncWait<T> extends Task<T> {
   declare resolve: (value: T) => void;
   declare reject: (error: unknown) => void;
 
-  constructor(loop: EventLoop, operation: Coroutine<T>, owner: Task<unknown> | null) {
-    super(operation, { owner } as TaskOptions, loop);
+  /** @param begun - What the operation's first step ended with, when its owner has run that already. */
+  constructor(loop: EventLoop, operation: Coroutine<T>, owner: Task<unknown> | null, begun?: IteratorResult<Suspension, T>) {
+    super(operation, { owner, begun } as TaskOptions, loop);
     (this as { promise: Promise<T> }).promise = new Promise<T>((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -32,9 +34,10 @@ export class AsyncWait<T> extends Task<T> {
       this._cancels = owner._cancels;
     }
     // An operation that calls a body must do so in the ambient state of the function that awaits it.
-    if (owner === null || "_generator" in operation) this._ambient = loop._host.captureAmbient();
+    if ("_generator" in operation) this._ambient = loop._host.captureAmbient();
     loop._tasks.push(this as Task<unknown>);
-    loop._stepNow(this as Task<unknown>);
+    if (begun === undefined) loop._stepNow(this as Task<unknown>);
+    else suspend(this as Task<unknown>, begun.value);
     // The function was cancelled while it awaited something foreign, or nothing: here it waits again.
     if (owner !== null && (owner._flags & MUST_CANCEL) !== 0 && !this.done()) {
       owner._flags &= ~MUST_CANCEL;
@@ -46,12 +49,11 @@ export class AsyncWait<T> extends Task<T> {
 
   /** Part of its owner, it needs no context or parent of its own. */
   override _begin(operation: Coroutine<T>, options: TaskOptions): void {
-    const { owner } = options as { owner: Task<unknown> | null };
+    const { owner, begun } = options as { owner: Task<unknown> | null; begun: object | undefined };
     (this as { owner: Task<unknown> | null }).owner = owner;
-    if (owner === null)
-      super._begin(operation, { name: `await ${(operation as { describe?(): string }).describe?.() ?? "coroutine"}` });
+    if (owner === null) super._begin(operation, { name: `await ${(operation as unknown as WaitSource).describe()}` });
     else {
-      take(operation);
+      if (begun === undefined) take(operation);
       this._name = owner._name;
       this._ambient = owner._self()._ambient;
     }
@@ -74,15 +76,13 @@ export class AsyncWait<T> extends Task<T> {
       this.reject(this._cancelledError());
       return;
     }
-    this._leave();
-    this._close(FINISHED, value);
+    this._leave(FINISHED, value);
     this.resolve(value as T);
   }
 
   override _threw(error: unknown): void {
-    this._leave();
     // The promise carries the error from here; it is looked at, whatever it is.
-    this._close(CANCELLED, undefined);
+    this._leave(CANCELLED, undefined);
     this.reject(error);
   }
 
@@ -91,7 +91,7 @@ export class AsyncWait<T> extends Task<T> {
   }
 
   /** @internal */
-  _leave(): void {
+  _leave(state: number, outcome: unknown): void {
     const { owner } = this;
     if (owner !== null) {
       owner._removeInner(this as Task<unknown>);
@@ -100,5 +100,6 @@ export class AsyncWait<T> extends Task<T> {
     }
     // The function goes on in a microtask, which must get its turn before the loop's next entry.
     this._loop._settling = true;
+    this._close(state, outcome);
   }
 }

@@ -4,7 +4,7 @@ import { host } from "#host";
 import { RuntimeError } from "../base/errors.ts";
 import type { ContextSlot } from "./context.ts";
 import type { DebugTools } from "./debug-tools.ts";
-import type { AsyncLocal } from "./host.ts";
+import type { Ambient, AsyncLocal } from "./host.ts";
 import type { EventLoop } from "./loop.ts";
 import type { Probe } from "./probe.ts";
 import type { Task } from "./task.ts";
@@ -41,6 +41,12 @@ export const current: Current = {
   probe: null,
   asyncTask: null,
 };
+
+/** Calls a function in an ambient state; null: in the one that is there. */
+export function within(ambient: Ambient | null, fn: () => unknown): void {
+  if (ambient === null) fn();
+  else ambient(fn);
+}
 
 /** The task whose async function runs now, after an `await`; it may have ended, if the function left something behind. */
 function asyncTask(): Task<unknown> | null {

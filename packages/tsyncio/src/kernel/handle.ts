@@ -1,7 +1,7 @@
 /** Callbacks in the loop's queues. Mirrors asyncio/events.py `Handle` and `TimerHandle`. */
 
 import { type ContextSlot, captureContext } from "./context.ts";
-import { current } from "./current.ts";
+import { current, within } from "./current.ts";
 import type { Ambient } from "./host.ts";
 import type { EventLoop } from "./loop.ts";
 import type { TimerEntry } from "./timers.ts";
@@ -58,9 +58,7 @@ export class Handle implements Runnable {
     if (callback === null) return;
     current._context = this._context;
     try {
-      const bound = (): unknown => callback(...(this._args as never[]));
-      if (this._ambient === null) bound();
-      else this._ambient(bound);
+      within(this._ambient, () => callback(...(this._args as never[])));
     } catch (error) {
       this._loop.callExceptionHandler({
         message: `Exception in callback ${callback.name || "anonymous"}()`,

@@ -11,10 +11,10 @@ function AnyGenerator(): void {}
 AnyGenerator.prototype = GeneratorFunction.prototype.prototype;
 
 /** Marks the generators that a task has taken, so that none is driven twice. */
-const TAKEN: unique symbol = Symbol("tsyncio.taken");
+const TAKEN: unique symbol = Symbol("taken");
 
 /** Marks what `coroutine()` returns. */
-export const MAKES_COROUTINE: unique symbol = Symbol("tsyncio.makesCoroutine");
+export const MAKES_COROUTINE: unique symbol = Symbol("coroutine");
 
 /** Tells whether calling it runs no code of its body: a `function*`, or one wrapped by `coroutine()`. */
 export function isGeneratorFunction(fn: unknown): boolean {
@@ -54,8 +54,12 @@ export function take(coroutine: object): void {
   const marked = coroutine as { [TAKEN]?: boolean; _claim?(): void };
   if (!isGenerator(coroutine) && typeof marked._claim === "function") marked._claim();
   else if (marked[TAKEN] === true) {
-    throw new RuntimeError("Cannot reuse a coroutine: it is for one use; call its function again", "COROUTINE_REUSED");
+    throw reused("a coroutine");
   } else mark(coroutine);
+}
+
+export function reused(what: string): RuntimeError {
+  return new RuntimeError(`Cannot await ${what} again: it is for one use; call its function again`, "COROUTINE_REUSED");
 }
 
 /** Marks a generator as taken. */

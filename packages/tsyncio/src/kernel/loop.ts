@@ -12,7 +12,7 @@ import { RuntimeError, unexpected } from "../base/errors.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import { AsyncWait } from "./async-wait.ts";
 import type { ContextSlot } from "./context.ts";
-import { current, runningLoop, runningTask } from "./current.ts";
+import { current, runningLoop, runningTask, within } from "./current.ts";
 import { Failures } from "./failures.ts";
 import { awaitsItself, Future } from "./future.ts";
 import { Handle, type Runnable, TimerHandle } from "./handle.ts";
@@ -373,13 +373,17 @@ export class EventLoop {
     }
   }
 
-  /** @internal The promise of an operation that is awaited by an async function, or outside of any task. */
-  _await<T>(operation: Coroutine<T>): Promise<T> {
-    const task = runningTask();
+  /** @internal The promise of an operation that is awaited by an async function, or outside of any task. `plain`: it has no body. */
+  _await<T>(operation: Coroutine<T>, task: Task<unknown> | null = runningTask(), plain = false): Promise<T> {
     try {
       this._checkOpen();
       if (task !== null && (task._self() as unknown) === operation) throw awaitsItself(task);
-      return new AsyncWait<T>(this, operation, task?._loop === this ? task : null).promise;
+      const owner = task?._loop === this ? task : null;
+      // PERF  the first step is the function's own: what ends with it, such as taking a lock that is free, needs no wait.
+      const begun = plain && owner !== null && current.probe === null ? operation[Symbol.iterator]().next() : undefined;
+      if (begun?.done !== true) return new AsyncWait<T>(this, operation, owner, begun).promise;
+      if (current.loop !== null) this._settling = true;
+      return Promise.resolve(begun.value);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -443,14 +447,15 @@ export class EventLoop {
 
   /** A slice that follows the host's I/O. */
   readonly #begin = (): void => {
-    this.#sliceStart = this.#now = this._host.now();
-    this.#slice();
+    this.#sliceStart = this._host.now();
+    this.#continue();
   };
 
   /** A slice that follows microtasks: part of the one before. */
   readonly #continue = (): void => {
     this.#now = this._host.now();
-    this.#slice();
+    // The ambient state of whoever happened to wake the loop must not reach its tasks.
+    within(this.#ambient, this.#turns);
   };
 
   readonly #timerFired = (): void => {
@@ -458,12 +463,6 @@ export class EventLoop {
     this.#timerAt = NEVER;
     if (!this.#awake && this.#running) this.#begin();
   };
-
-  #slice(): void {
-    // The ambient state of whoever happened to wake the loop must not reach its tasks.
-    if (this.#ambient === null) this.#turns();
-    else this.#ambient(this.#turns);
-  }
 
   readonly #turns = (): void => {
     if (!this.#running) {
@@ -510,7 +509,7 @@ export class EventLoop {
       }
     } catch (exception) {
       // Entries handle their own errors; should one get here all the same, the loop goes on with the next.
-      this.callExceptionHandler({ message: "Error in the event loop", exception });
+      this.callExceptionHandler({ message: "Exception in event loop", exception });
     } finally {
       this.#left = left;
       current.loop = loop;

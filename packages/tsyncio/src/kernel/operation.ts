@@ -1,8 +1,9 @@
 /** What can be `yield*`-ed and `await`-ed alike: the library's waiting operations. */
 
-import { CancelledError, RuntimeError } from "../base/errors.ts";
-import { current, runningLoop } from "./current.ts";
+import { CancelledError } from "../base/errors.ts";
+import { current, runningLoop, runningTask } from "./current.ts";
 import { notAwaited } from "./future.ts";
+import { reused } from "./kinds.ts";
 import { getEventLoop } from "./loop.ts";
 import type { Coroutine, Suspension, Wait, WaitSource } from "./suspended.ts";
 import type { Task } from "./task.ts";
@@ -43,12 +44,7 @@ export abstract class BaseOperation<T> {
 
   /** @internal Taken by a `yield*`, an `await` or a task: once. */
   _claim(): void {
-    if (this._stage !== NEW) {
-      throw new RuntimeError(
-        `Cannot await ${this.describe()} again: it is for one use; call its function again`,
-        "COROUTINE_REUSED",
-      );
-    }
+    if (this._stage !== NEW) throw reused(this.describe());
     this._stage = CLAIMED;
     if (current.debug) current.debugTools?.noteStarted(this);
   }
@@ -63,8 +59,9 @@ export abstract class BaseOperation<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    const loop = getEventLoop();
-    return loop._await<T>(this as never).then(onFulfilled, onRejected);
+    const task = runningTask();
+    const loop = task === null || task._loop.isClosed() ? getEventLoop() : task._loop;
+    return loop._await<T>(this as never, task, this instanceof Op).then(onFulfilled, onRejected);
   }
 
   get [Symbol.toStringTag](): string {

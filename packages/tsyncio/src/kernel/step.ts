@@ -100,7 +100,7 @@ function leave(self: Task<unknown>, outerTask: Task<unknown> | null, outerContex
 }
 
 /** Parks the task on what it yielded. */
-function suspend(task: Task<unknown>, yielded: unknown): void {
+export function suspend(task: Task<unknown>, yielded: unknown): void {
   if (yielded === undefined) {
     task._loop._enqueue(task);
     if (current.probe !== null) current.probe.waits(task._self(), null);

@@ -382,3 +382,78 @@ test("an operation that an async function did not await is ended, when the progr
   expect(reports).toEqual([]);
   expect(lock.toString()).toBe("<Lock [locked]>");
 });
+
+test("await of an operation, gives the task no wait of its own, when the operation ends at its first step", async () => {
+  await virtually(async () => {
+    const lock = new Lock();
+    const queue = new Queue<string>();
+    queue.putNowait("item");
+    const task = currentTask() as Task<unknown>;
+
+    const acquiring = Promise.resolve(lock.acquire());
+    await null;
+    expect(task.waitingFor).toBe("an async function");
+    expect(lock.owner).toBe(task);
+    (await acquiring).release();
+    expect(await queue.get()).toBe("item");
+    expect(allTasks()).toEqual(new Set([task]));
+  });
+});
+
+test("await of an operation, rejects and can be done once, when its first step throws", async () => {
+  await virtually(async () => {
+    const queue = new Queue<string>();
+    queue.shutdown();
+    const getting = queue.get();
+
+    await expect(Promise.resolve(getting)).rejects.toThrow(/it was shut down/);
+    await expect(Promise.resolve(getting)).rejects.toThrow(/Cannot await queue.get again/);
+  });
+});
+
+test("a cancellation that is due, waits for the next operation that suspends, when the one in between ends at its first step", async () => {
+  await virtually(async () => {
+    const lock = new Lock();
+    const events: string[] = [];
+    const task = createTask(async () => {
+      await Promise.resolve();
+      events.push("asked");
+      currentTask()?.cancel("late");
+      await lock.acquire();
+      events.push("acquired");
+      try {
+        await sleep(0);
+      } finally {
+        lock.release();
+      }
+    });
+
+    await expect(Promise.resolve(task)).rejects.toThrow("late");
+    expect(events).toEqual(["asked", "acquired"]);
+    expect(lock.locked()).toBe(false);
+  });
+});
+
+for (const awaits of ["lock.acquire()", "sleep(0)"] as const) {
+  test(`await ${awaits}, lets the function go on before the next entry of the loop, when it is the function's first`, async () => {
+    await virtually(function* () {
+      const lock = new Lock();
+      const events: string[] = [];
+      const jobs = [1, 2].map((n) =>
+        createTask(async () => {
+          await (awaits === "sleep(0)" ? sleep(0) : lock.acquire());
+          events.push(`async ${n}`);
+          if (lock.locked()) lock.release();
+        }),
+      );
+      getRunningLoop().callSoon(() => {
+        events.push("callback");
+        getRunningLoop().callSoon(() => events.push("turn after"));
+      });
+      yield* gather(...jobs);
+
+      const first = awaits === "sleep(0)" ? ["callback", "async 1", "async 2"] : ["async 1", "async 2", "callback"];
+      expect(events.slice(0, 3)).toEqual(first);
+    });
+  });
+}

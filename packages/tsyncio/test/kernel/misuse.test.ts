@@ -100,15 +100,15 @@ test("a coroutine cannot be run twice, finished or not", async () => {
   await virtually(function* () {
     const finished = job();
     yield* createTask(finished);
-    expect(() => createTask(finished)).toThrow(/Cannot reuse a coroutine/);
+    expect(() => createTask(finished)).toThrow(/Cannot await a coroutine again/);
     const running = job();
     const task = createTask(running);
-    expect(() => createTask(running)).toThrow(/Cannot reuse a coroutine/);
+    expect(() => createTask(running)).toThrow(/Cannot await a coroutine again/);
     yield* task;
   });
   const once = job();
   await run(once);
-  await expect(run(once)).rejects.toThrow(/Cannot reuse/);
+  await expect(run(once)).rejects.toThrow(/Cannot await a coroutine again/);
 });
 
 test("an operation cannot be awaited twice, by whichever spelling", async () => {
