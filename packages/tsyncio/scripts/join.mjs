@@ -1,25 +1,25 @@
-// Joins the compiled modules into dist/node: one file for each entry, and one for what they share. Node, Bun and Deno load those
-// (the condition `node` of package.json), because loading sixty files takes them longer than anything else at the start of a
-// program. Bundlers for pages get the modules as they are, so that they can leave out what is not used.
+// Joins the modules into dist/node: one file for each entry, and one for what they share. Node, Bun and Deno load those (the
+// condition `node` of package.json), because loading sixty files takes them longer than anything else at the start of a program.
+// Bundlers for pages get the compiled modules as they are, so that they can leave out what is not used.
 
-import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build } from "rolldown";
 
-const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const fromHere = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-await rm(`${DIST}/node`, { recursive: true, force: true });
 await build({
-  entryPoints: { index: `${DIST}/index.js`, testing: `${DIST}/testing/index.js` },
-  outdir: `${DIST}/node`,
-  // The state of the library, such as who the current task is, exists once: in the part that the entries share.
-  bundle: true,
-  splitting: true,
-  chunkNames: "shared",
-  format: "esm",
+  input: { index: fromHere("../src/index.ts"), testing: fromHere("../src/testing/index.ts") },
   platform: "node",
-  target: "node20.19",
-  sourcemap: true,
-  sourcesContent: false,
-  logLevel: "warning",
+  resolve: { alias: { "#host": fromHere("../src/hosts/node.ts") } },
+  output: {
+    dir: fromHere("../dist/node"),
+    cleanDir: true,
+    format: "esm",
+    sourcemap: true,
+    // The sources are part of the package.
+    sourcemapExcludeSources: true,
+    entryFileNames: "[name].js",
+    // The state of the library, such as who the current task is, exists once: in the part that the entries share.
+    chunkFileNames: "shared.js",
+  },
 });

@@ -142,13 +142,13 @@ test("the installed package, is three files that share what they know, on plain 
   expect(stderr).toMatch(/^tsyncio is loaded twice in this process/);
 });
 
-test("the joined files, rename no function and no class, because callbacks and tasks show the names [real]", async () => {
+test("the joined files, rename no function and no class, because tasks and reports show the names of functions and classes [real]", async () => {
   for (const file of ["index", "shared", "testing"]) {
     const text = await readFile(join(PACKAGE, `dist/node/${file}.js`), "utf8");
-    const renamed =
-      /(?:function\*?|class) \w*[A-Za-z]\d+\b|\b\w*[A-Za-z]\d+ = (?:class\b|(?:async )?function\b|(?:async )?\([^()]*\) =>)/g;
 
+    const renamed = /(?:function\*?|class) \w+\$\d+|\w+\$\d+ = (?:class|(?:async )?function|(?:async )?\([^()]*\) =>).*/g;
     expect(text.match(renamed) ?? [], "give them names of their own in src").toEqual([]);
+    expect(text.match(/\bvar (\w+) = class (?!extends\b|\1\b)\w+/g) ?? []).toEqual([]);
   }
 });
 
