@@ -20,7 +20,13 @@ export {
   TimeoutError,
 } from "./base/errors.ts";
 export { type AsCompleted, asCompleted } from "./flow/as-completed.ts";
-export { createEagerTaskFactory, createTask, eagerTaskFactory, runCoroutineThreadsafe } from "./flow/create-task.ts";
+export {
+  createEagerTaskFactory,
+  createTask,
+  eagerTaskFactory,
+  effectivePriority,
+  runCoroutineThreadsafe,
+} from "./flow/create-task.ts";
 export { gather, type ResultOf } from "./flow/gather.ts";
 export { shield, shielded } from "./flow/shield.ts";
 export { sleep } from "./flow/sleep.ts";

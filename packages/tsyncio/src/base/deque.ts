@@ -9,6 +9,11 @@ export class Deque<T> {
     return this.#length;
   }
 
+  /** The item that goes next; undefined when empty. */
+  get first(): T | undefined {
+    return this.#ring[this.#head];
+  }
+
   /** Adds at the end. */
   push(item: T): void {
     if (this.#length === this.#ring.length) this.#grow();

@@ -1,17 +1,21 @@
 /** Starting tasks. Mirrors asyncio/tasks.py `create_task` and the eager task factory. */
 
-import { falsyError, RuntimeError } from "../base/errors.ts";
+import { falsyError } from "../base/errors.ts";
 import { current } from "../kernel/current.ts";
 import { FAILED, type Future } from "../kernel/future.ts";
 import { asTaskBody, type Job } from "../kernel/job.ts";
 import { type EventLoop, getEventLoop, type TaskFactory } from "../kernel/loop.ts";
 import { Task, type TaskBody, type TaskOptions } from "../kernel/task.ts";
+// Whoever can make a task can give it a priority: that module has an effect when it is loaded. By this door only, since a page that
+// has no use for priorities shall not get it.
+import "../kernel/priority.ts";
 
 /**
  * Runs a job concurrently, as a task of the running loop; outside of any, of the thread's default loop.
  *
  * @param job - A coroutine, a `function*`, an async function, or anything that can be awaited.
- * @param options - `name` for messages; `context` to run in; `eager`: run the first step before this returns.
+ * @param options - `name` for messages; `context` to run in; `eager`: run the first step before this returns;
+ *   `priority`: who goes first of tasks that are ready, see `Task.priority`.
  * @returns the task: await it, cancel it, or let it run.
  * @throws {TypeError} when the job cannot be awaited; {RuntimeError} when it is a coroutine that was awaited before.
  *
@@ -25,6 +29,24 @@ import { Task, type TaskBody, type TaskOptions } from "../kernel/task.ts";
  */
 export function createTask<T>(job: Job<T>, options?: TaskOptions): Task<T> {
   return (current.loop ?? getEventLoop())._spawn(asTaskBody(job), options);
+}
+
+/**
+ * The priority that counts for a task: its own, or a higher one of a task that waits for what it holds or for its end.
+ *
+ * **Suspends** never.
+ *
+ * @example
+ * ```ts
+ * const job = createTask(sleep(1));
+ * const urgent = createTask(function* () { yield* job; }, { priority: 5 });
+ * yield* sleep(0);
+ * [job.priority, effectivePriority(job)]; // => [0, 5]
+ * yield* urgent;
+ * ```
+ */
+export function effectivePriority(task: Task<unknown>): number {
+  return current.priorities?.rankOf(task) ?? 0;
 }
 
 /**
@@ -86,10 +108,4 @@ export function createEagerTaskFactory(
     throw new TypeError("Expected a class that extends Task");
   }
   return (loop, body, options) => new taskClass(body, { ...options, eager: options.eager ?? true, loop });
-}
-
-/** The task that an operation needs to act upon. */
-export function needTask(task: Task<unknown> | null, what: string): Task<unknown> {
-  if (task === null) throw new RuntimeError(`Cannot use ${what} here: it must run inside a task`, "NO_TASK");
-  return task;
 }

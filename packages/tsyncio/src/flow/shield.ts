@@ -9,7 +9,7 @@ import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import { MUST_CANCEL, WAS_CANCELLED } from "../kernel/task-flags.ts";
-import { needTask } from "./create-task.ts";
+import { needTask } from "./need-task.ts";
 
 /**
  * Returns a future of the job's result whose cancellation does not reach the job.

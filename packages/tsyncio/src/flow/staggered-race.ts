@@ -9,7 +9,8 @@ import { type Body, callBody } from "../kernel/job.ts";
 import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
-import { createTask, needTask } from "./create-task.ts";
+import { createTask } from "./create-task.ts";
+import { needTask } from "./need-task.ts";
 import { checkJobs } from "./wait.ts";
 import { waitFor } from "./wait-for.ts";
 

@@ -9,7 +9,7 @@ import { isCoroutine } from "../kernel/kinds.ts";
 import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task, TaskOptions } from "../kernel/task.ts";
-import { needTask } from "./create-task.ts";
+import { needTask } from "./need-task.ts";
 
 /**
  * A group of tasks: `taskGroup` hands it to its body. Leaving the body waits for all of them; an error of one cancels the rest.

@@ -10,7 +10,7 @@ import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import type { TimerEntry } from "../kernel/timers.ts";
-import { needTask } from "./create-task.ts";
+import { needTask } from "./need-task.ts";
 
 // STATE  created ──enter──▶ active ──deadline──▶ expiring ──exit──▶ expired
 //                             └──────────exit──────────────────────▶ finished

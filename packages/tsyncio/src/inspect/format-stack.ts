@@ -10,7 +10,7 @@ export function stackOf(task: Task<unknown>): Location[] {
   const root: unknown = task.done() ? null : task._root;
   if (String(root) === "[object Generator]") frames.unshift({ _generator: root as object, describe: () => "coroutine" });
   // A wrapped call that has not suspended yet is in no frame.
-  else if (frames.length === 0 && typeof root === "object" && root !== null && "_generator" in root) {
+  else if (frames.length === 0 && typeof root === "object" && (root as Partial<Suspendable> | null)?._generator !== undefined) {
     frames.push(root as Suspendable);
   }
   const places = task._loop._host.locate?.(frames);

@@ -1,5 +1,6 @@
 /** A library operation that an async function awaits: driven like a task, but its steps count for the function's task. */
 
+import type { Frame } from "./frames.ts";
 import { CANCELLED, FINISHED } from "./future.ts";
 import { take } from "./kinds.ts";
 import type { EventLoop } from "./loop.ts";
@@ -34,7 +35,7 @@ export class AsyncWait<T> extends Task<T> {
       this._cancels = owner._cancels;
     }
     // An operation that calls a body must do so in the ambient state of the function that awaits it.
-    if ("_generator" in operation) this._ambient = loop._host.captureAmbient();
+    if ((operation as Partial<Frame>)._generator !== undefined) this._ambient = loop._host.captureAmbient();
     loop._tasks.push(this as Task<unknown>);
     if (begun === undefined) loop._stepNow(this as Task<unknown>);
     else suspend(this as Task<unknown>, begun.value);

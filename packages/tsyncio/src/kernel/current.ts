@@ -6,6 +6,7 @@ import type { ContextSlot } from "./context.ts";
 import type { DebugTools } from "./debug-tools.ts";
 import type { Ambient, AsyncLocal } from "./host.ts";
 import type { EventLoop } from "./loop.ts";
+import type { PriorityTools } from "./priority.ts";
 import type { Probe } from "./probe.ts";
 import type { Task } from "./task.ts";
 
@@ -26,6 +27,8 @@ export interface Current {
   debugTools: DebugTools | null;
   /** Who watches; null when nobody does. */
   probe: Probe | null;
+  /** What tasks with priorities need, if it is there. */
+  priorities: PriorityTools | null;
   /** Finds the task of an async function after an `await`; made with the first such task, as it slows every `await` on Node < 24. */
   asyncTask: AsyncLocal<Task<unknown>> | null;
 }
@@ -39,6 +42,7 @@ export const current: Current = {
   debug: host.debug,
   debugTools: host.debugTools,
   probe: null,
+  priorities: null,
   asyncTask: null,
 };
 

@@ -52,6 +52,10 @@ export interface ReadyQueue {
   readonly length: number;
   push(entry: Runnable): void;
   shift(): Runnable | undefined;
+  /** From now on, entries of a higher rank go first; null: no more. Without it, another queue takes the place of this one. */
+  rankBy?(rankOf: ((entry: Runnable) => number) | null): void;
+  /** The rank of a task has changed. */
+  move?(task: Task<unknown>): void;
 }
 
 /** A program that runs, as its guard sees it. */

@@ -84,7 +84,8 @@ export class EventLoop {
   /** Steps and callbacks that take longer, in milliseconds, are reported in debug mode. */
   slowCallbackDuration = 100;
 
-  #ready: ReadyQueue;
+  /** @internal What runs next; another queue may take its place at any time. */
+  _ready: ReadyQueue;
   #running = false;
   #stopping = false;
   #closed = false;
@@ -105,7 +106,7 @@ export class EventLoop {
 
   constructor(options?: EventLoopOptions) {
     this._host = options?.host ?? platform;
-    this.#ready = this._host.createQueue?.(this) ?? new Deque<Runnable>();
+    this._ready = this._host.createQueue?.(this) ?? new Deque<Runnable>();
     this._debug = options?.debug ?? platform.debug;
     current.debug ||= this._debug;
   }
@@ -312,7 +313,7 @@ export class EventLoop {
     if (this.#running) throw new RuntimeError("Cannot close a running event loop; stop() it first");
     if (this.#closed) return;
     this.#closed = true;
-    this.#ready = new Deque();
+    this._ready = new Deque();
     this.#left = 0;
     this._timers.clear();
     this.#setTimer(NEVER);
@@ -344,7 +345,7 @@ export class EventLoop {
 
   /** @internal Puts an entry at the end of the ready queue. */
   _enqueue(entry: Runnable): void {
-    this.#ready.push(entry);
+    this._ready.push(entry);
     if (!this.#awake) this.#wake();
   }
 
@@ -474,7 +475,6 @@ export class EventLoop {
     current.loop = this;
     current.task = null;
     current._context = null;
-    const ready = this.#ready;
     // PERF  what changes at each entry is kept in variables.
     let left = this.#left;
     let untilClock = this.#stride;
@@ -483,7 +483,7 @@ export class EventLoop {
         if (left === 0) left = this.#beginTurn();
         while (left > 0) {
           left--;
-          const entry = ready.shift() as Runnable;
+          const entry = this._ready.shift() as Runnable;
           if (this._debug && current.debugTools !== null) current.debugTools.runTimed(this, entry);
           else entry._run();
           // ORDER  an async function that was resumed goes on before the next entry runs, as a coroutine would have.
@@ -504,7 +504,7 @@ export class EventLoop {
           else finish.resolve();
           return;
         }
-        if (ready.length === 0 && this._timers.next() > this.#now) break;
+        if (this._ready.length === 0 && this._timers.next() > this.#now) break;
         if (this.#now - this.#sliceStart >= SLICE || this._settling) break;
       }
     } catch (exception) {
@@ -518,7 +518,7 @@ export class EventLoop {
       this.#awake = false;
     }
     this._settling = false;
-    if (ready.length > 0 || this.#stopping) {
+    if (this._ready.length > 0 || this.#stopping) {
       this.#setTimer(NEVER);
       this.#wake(this.#now);
     } else this.#setTimer(this._timers.next());
@@ -529,10 +529,10 @@ export class EventLoop {
     this._turnNumber++;
     if (this._timers.bound() < NEVER) {
       // PERF  the clock is read for timers only where nothing else is ready: it costs as much as a whole step.
-      if (this.#ready.length === 0) this.#now = this._host.now();
-      if (this._timers.bound() <= this.#now) this._timers.take(this.#now, (entry) => this.#ready.push(entry));
+      if (this._ready.length === 0) this.#now = this._host.now();
+      if (this._timers.bound() <= this.#now) this._timers.take(this.#now, (entry) => this._ready.push(entry));
     }
-    return this.#ready.length;
+    return this._ready.length;
   }
 
   /** Reads the clock and adapts how often that is done to how long entries take. */

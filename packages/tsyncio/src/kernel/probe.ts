@@ -2,7 +2,7 @@
 
 import { current } from "./current.ts";
 import type { EventLoop } from "./loop.ts";
-import type { Wait } from "./suspended.ts";
+import type { Wait, WaitSource } from "./suspended.ts";
 import type { Task } from "./task.ts";
 
 export interface Probe {
@@ -14,6 +14,8 @@ export interface Probe {
   finished(task: Task<unknown>): void;
   /** A lock, a queue or the like is used for the first time, in a loop. */
   bound(primitive: object, loop: EventLoop): void;
+  /** Others than before hold what tasks wait for: a lock was taken or released. */
+  held(source: WaitSource): void;
 }
 
 /** Puts a probe into the slot, or takes it out with null; returns the one that was there. */

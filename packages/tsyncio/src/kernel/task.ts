@@ -29,6 +29,8 @@ export interface TaskOptions {
   readonly context?: Context | undefined;
   /** Whether the first step runs at once, inside the call that makes the task. False by default. */
   readonly eager?: boolean | undefined;
+  /** Higher ones go first; any finite number, 0 by default. See `Task.priority`. */
+  readonly priority?: number | undefined;
 }
 
 /** What few tasks need; kept apart, since each field costs every task eight bytes. */
@@ -120,6 +122,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
       (this as { parentId: number }).parentId = parent.id;
     }
     this._context = options?.context ?? captureContext();
+    if (options?.priority !== undefined) this.priority = options.priority;
     this._start(options?.eager === true);
   }
 
@@ -142,6 +145,31 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
 
   set name(name: string) {
     this._name = String(name);
+  }
+
+  /**
+   * Of tasks that are ready, those with a higher priority go first; a number, 0 by default, which may be changed at any time.
+   *
+   * It is a preference, not a claim: whoever has been ready for the longest is passed over 16 times at most. A task that holds a
+   * lock, or whose end is awaited, has at least the priority of those that wait for it. Children do not inherit it.
+   *
+   * @throws {TypeError} when set to what is no number; {RangeError} when it is not finite.
+   *
+   * @example
+   * ```ts
+   * const order: string[] = [];
+   * const job = (name: string) => function* () { order.push(name); };
+   * yield* gather(createTask(job("later")), createTask(job("first"), { priority: 1 }));
+   * order; // => ["first", "later"]
+   * ```
+   */
+  get priority(): number {
+    return current.priorities?.of(this as Task<unknown>) ?? 0;
+  }
+
+  set priority(priority: number) {
+    if (current.priorities === null) throw new RuntimeError("Cannot use priorities here: this program must import createTask");
+    current.priorities.set(this as Task<unknown>, priority);
   }
 
   /** What it runs: the coroutine, or the function before it has started; null when it was done as soon as it was made. */

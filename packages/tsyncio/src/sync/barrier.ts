@@ -7,7 +7,7 @@ import type { EventLoop } from "../kernel/loop.ts";
 import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
-import { Place, Waiters, wakeAll, wakeNext } from "./waiters.ts";
+import { Place, Waiters, wakeAll } from "./waiters.ts";
 
 // STATE  filling ──last party arrives──▶ draining ──last party leaves──▶ filling
 //        any ──reset() while parties wait──▶ resetting ──last one leaves──▶ filling       any ──abort()──▶ broken ──reset()──▶ filling
@@ -124,7 +124,7 @@ export class Barrier implements WaitSource, LoopBound {
       yield* new Place(this.#waiters, this);
     } catch (error) {
       // As asyncio's, which rests on a Condition: the next one wakes, looks, and rejoins at the end of the line.
-      wakeNext(this.#waiters);
+      this.#waiters.wakeNext();
       throw error;
     }
   }

@@ -3,13 +3,13 @@
 import { RuntimeError } from "../base/errors.ts";
 import { AsyncWait } from "../kernel/async-wait.ts";
 import { operation } from "../kernel/coroutine.ts";
-import { currentTask } from "../kernel/current.ts";
+import { current, currentTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, type Operation } from "../kernel/operation.ts";
 import type { Coroutine, Suspension, WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
-import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
+import { bindLoop, type LineOptions, type LoopBound, nameIn, orderIn } from "./loop-bound.ts";
 import { Waiter, Waiters } from "./waiters.ts";
 
 /** What `acquire()` returns: truthy, and `using guard = yield* lock.acquire()` releases at the end of the block. */
@@ -36,14 +36,15 @@ export class Lock implements WaitSource, LoopBound {
   #held = false;
   #owner: Task<unknown> | null = null;
   /** @internal */
-  readonly _line: Waiters = new Waiters();
+  readonly _line: Waiters;
   readonly name: string | undefined;
   /** @internal */
   _loop: EventLoop | null = null;
 
-  /** @param options - `name`: shown in wait graphs. */
-  constructor(options?: { readonly name?: string | undefined }) {
+  /** @param options - `name`: shown in wait graphs; `order: "priority"`: tasks of a higher priority go first. */
+  constructor(options?: LineOptions) {
     this.name = nameIn(options);
+    this._line = new Waiters(orderIn(options));
   }
 
   locked(): boolean {
@@ -80,7 +81,8 @@ export class Lock implements WaitSource, LoopBound {
     }
     this.#held = false;
     this.#owner = null;
-    this._wakeFirst();
+    this._line.wakeOne();
+    current.probe?.held(this);
   }
 
   /**
@@ -107,11 +109,7 @@ export class Lock implements WaitSource, LoopBound {
     this.#held = true;
     // Awaited outside of any task, acquire() is driven by a task of its own, which ends with it and holds nothing.
     this.#owner = task instanceof AsyncWait && task._root instanceof AcquireLock ? null : task;
-  }
-
-  /** @internal As in asyncio, only the very first is looked at: whoever stands behind it is woken when it leaves. */
-  _wakeFirst(): void {
-    this._line.first?._wake();
+    current.probe?.held(this);
   }
 
   describe(): string {
@@ -120,7 +118,8 @@ export class Lock implements WaitSource, LoopBound {
   }
 
   holders(): Task<unknown>[] {
-    return this.#owner === null ? [] : [this.#owner];
+    // Once it is released, whoever was woken must have had it before the others can.
+    return this.#owner === null ? (this.#held ? [] : this._line.woken()) : [this.#owner];
   }
 
   toString(): string {
@@ -156,7 +155,8 @@ class AcquireLock extends Waiter<Guard> {
     lock._line.leave(this);
     // RACE  1. release() wakes A   2. A is cancelled before it runs   3. nobody else was woken: B would sleep forever.
     //       So a cancelled waiter hands its turn on.   test: "Lock.acquire() hands its turn on, when woken and then cancelled"
-    if (!lock.locked()) lock._wakeFirst();
+    // As in asyncio, only one is woken: whoever stands behind it is when it leaves.
+    if (!lock.locked()) lock._line.wakeOne();
   }
 
   override describe(): string {

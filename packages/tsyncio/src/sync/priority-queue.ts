@@ -2,6 +2,7 @@
 
 import { show } from "../base/errors.ts";
 import { Heap } from "../base/heap.ts";
+import type { LineOptions } from "./loop-bound.ts";
 import { Queue, type QueueStore } from "./queue.ts";
 
 /** Says which item comes first: negative for `a`, positive for `b`, 0 for the one that was put first. */
@@ -26,9 +27,9 @@ export class PriorityQueue<T> extends Queue<T> {
 
   /**
    * @param maxsize - As for Queue.
-   * @param options - `compare`: the order of the items; `name`: shown in wait graphs.
+   * @param options - `compare`: the order of the items; `name` and `order` (of the tasks that wait) as for Queue.
    */
-  constructor(maxsize = 0, options?: { readonly compare?: Compare<T> | undefined; readonly name?: string | undefined }) {
+  constructor(maxsize = 0, options?: LineOptions & { readonly compare?: Compare<T> | undefined }) {
     if (options?.compare !== undefined && typeof options.compare !== "function") {
       throw new TypeError(`Expected \`compare\` to be a function, got ${show(options.compare)}`);
     }

@@ -6,7 +6,7 @@ import { QueueEmpty, QueueFull, QueueShutDown, show } from "../base/errors.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, type Operation } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
-import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
+import { bindLoop, type LineOptions, type LoopBound, nameIn, orderIn } from "./loop-bound.ts";
 import { type InLine, Waiter, Waiters } from "./waiters.ts";
 
 /** What holds the items of a queue, and decides their order. */
@@ -37,8 +37,8 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
   _loop: EventLoop | null = null;
   readonly #items: QueueStore<T>;
   // A waiter leaves its line when it is woken: the line holds only those that still sleep, or were cancelled just now.
-  readonly #getters = new Waiters();
-  readonly #putters = new Waiters();
+  readonly #getters: Waiters;
+  readonly #putters: Waiters;
   readonly #joiners = new Waiters();
   readonly #emptied: WaitSource = { describe: () => `${this.describe()}.get (empty)` };
   readonly #filled: WaitSource = { describe: () => `${this.describe()}.put (full: ${this.qsize()})` };
@@ -48,15 +48,18 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
 
   /**
    * @param maxsize - The greatest number of items; 0 (default) or less means no limit.
-   * @param options - `name`: shown in wait graphs.
+   * @param options - `name`: shown in wait graphs; `order: "priority"`: of the tasks that wait to get or to put, those of a higher
+   *   priority go first.
    * @throws {RangeError} when `maxsize` is not a number.
    */
-  constructor(maxsize = 0, options?: { readonly name?: string | undefined }) {
+  constructor(maxsize = 0, options?: LineOptions) {
     if (typeof maxsize !== "number" || Number.isNaN(maxsize)) {
       throw new RangeError(`Expected \`maxsize\` to be a number (0: no limit), got ${show(maxsize)}`);
     }
     this.maxsize = maxsize === NEVER ? 0 : maxsize;
     this.name = nameIn(options);
+    this.#getters = new Waiters(orderIn(options));
+    this.#putters = new Waiters(orderIn(options));
     this.#items = this._makeStore();
   }
 
@@ -234,9 +237,9 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
   }
 }
 
-/** Wakes the first that still sleeps; it leaves the line now, as it is going to look for itself. */
+/** Wakes the next that still sleeps; it leaves the line now, as it is going to look for itself. */
 function callNext(line: Waiters): void {
-  for (let waiter = line.first; waiter !== null; waiter = line.first) {
+  for (let waiter = line.next(); waiter !== null; waiter = line.next()) {
     line.leave(waiter);
     if (waiter._wake()) return;
   }

@@ -7,7 +7,7 @@ import type { EventLoop } from "../kernel/loop.ts";
 import { done, type Operation } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { type Guard, OnceGuard, withGuard } from "./lock.ts";
-import { bindLoop, type LoopBound, nameIn } from "./loop-bound.ts";
+import { bindLoop, type LineOptions, type LoopBound, nameIn, orderIn } from "./loop-bound.ts";
 import { type InLine, Waiter, Waiters } from "./waiters.ts";
 
 /**
@@ -22,22 +22,24 @@ import { type InLine, Waiter, Waiters } from "./waiters.ts";
 export class Semaphore implements WaitSource, LoopBound {
   // INVARIANT  permits are conserved: free + held + granted to woken waiters = initial + released without acquire.
   #free: number;
-  readonly #waiters = new SemaphoreLine();
+  readonly #waiters: Waiters;
   readonly name: string | undefined;
   /** @internal */
   _loop: EventLoop | null = null;
 
   /**
    * @param value - Permits at the start, an integer ≥ 0; 1 by default.
-   * @param options - `name`: shown in wait graphs.
+   * @param options - `name`: shown in wait graphs; `order: "priority"`: tasks of a higher priority go first.
    * @throws {RangeError} when `value` is not such a number.
    */
-  constructor(value = 1, options?: { readonly name?: string | undefined }) {
+  constructor(value = 1, options?: LineOptions) {
     if (!Number.isInteger(value) || value < 0) {
       throw new RangeError(`Expected \`value\` to be an integer ≥ 0, got ${show(value)}`);
     }
     this.#free = value;
     this.name = nameIn(options);
+    const order = orderIn(options);
+    this.#waiters = order === null ? new SemaphoreLine() : new Waiters(order);
   }
 
   /** Whether `acquire()` would have to wait: no permit is free, or somebody waits already. */
@@ -128,8 +130,7 @@ class SemaphoreLine extends Waiters {
     super.leave(waiter);
   }
 
-  /** Wakes the first one that still sleeps; says whether there was one. */
-  wakeNext(): boolean {
+  override wakeNext(): boolean {
     while (this.#asleep !== null) {
       const waiter = this.#asleep;
       this.#asleep = waiter._next;
@@ -195,7 +196,7 @@ export class BoundedSemaphore extends Semaphore {
   /** @internal */
   readonly _bound: number;
 
-  constructor(value = 1, options?: { readonly name?: string | undefined }) {
+  constructor(value = 1, options?: LineOptions) {
     super(value, options);
     this._bound = value;
   }

@@ -1,8 +1,10 @@
 /** A fair line of waiters, used by every primitive: joining and leaving are O(1), in any order. */
 
 import { type Linked, LinkedList } from "../base/linked-list.ts";
-import { done, Op } from "../kernel/operation.ts";
+import { done, Op, WOKEN } from "../kernel/operation.ts";
+import type { LineOrder } from "../kernel/priority.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
+import { Task } from "../kernel/task.ts";
 
 /** What stands in a line. */
 export interface InLine extends Linked<InLine> {
@@ -10,6 +12,10 @@ export interface InLine extends Linked<InLine> {
   cancelled(): boolean;
   /** @internal */
   _wake(): boolean;
+  /** @internal */
+  readonly _stage: number;
+  /** @internal */
+  readonly _waiting: unknown;
 }
 
 /** An operation that stands in a line while it waits. */
@@ -27,6 +33,31 @@ export abstract class Waiter<T> extends Op<T> implements InLine {
 }
 
 export class Waiters extends LinkedList<InLine> {
+  /** Who goes first, where that is not whoever came first. */
+  readonly #order: LineOrder | null;
+
+  constructor(order: LineOrder | null = null) {
+    super();
+    this.#order = order;
+  }
+
+  /** Who is to be woken next: by arrival, the first of all; by priority, the first of those that sleep. */
+  next(): InLine | null {
+    return this.#order === null ? this.first : this.#order.pick(this.first);
+  }
+
+  /** Wakes whoever is next, unless somebody has been woken and has not run yet. */
+  wakeOne(): void {
+    if (this.#order === null || !this.#order.anyWoken(this.first)) this.next()?._wake();
+  }
+
+  /** Wakes the first one that still sleeps; says whether there was one. */
+  wakeNext(): boolean {
+    if (this.#order !== null) return this.next()?._wake() === true;
+    for (let waiter = this.first; waiter !== null; waiter = waiter._next) if (waiter._wake()) return true;
+    return false;
+  }
+
   /** Joins the line. */
   join(waiter: InLine): void {
     waiter.inLine = true;
@@ -40,17 +71,20 @@ export class Waiters extends LinkedList<InLine> {
     this.remove(waiter);
   }
 
+  /** The tasks that have been woken and have not run yet. */
+  woken(): Task<unknown>[] {
+    const tasks: Task<unknown>[] = [];
+    for (let waiter = this.first; waiter !== null; waiter = waiter._next) {
+      if (waiter._stage === WOKEN && waiter._waiting instanceof Task) tasks.push(waiter._waiting._self());
+    }
+    return tasks;
+  }
+
   /** Whether somebody stands in line who is not cancelled. */
   anyAlive(): boolean {
     for (let waiter = this.first; waiter !== null; waiter = waiter._next) if (!waiter.cancelled()) return true;
     return false;
   }
-}
-
-/** Wakes the first one that still sleeps; says whether there was one. */
-export function wakeNext(line: Waiters): boolean {
-  for (let waiter = line.first; waiter !== null; waiter = waiter._next) if (waiter._wake()) return true;
-  return false;
 }
 
 /** Wakes all that still sleep, in order of arrival. */

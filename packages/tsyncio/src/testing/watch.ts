@@ -84,4 +84,7 @@ const dispatcher: Probe = {
     watches.get(loop)?.primitives.push(primitive);
     previous?.bound(primitive, loop);
   },
+  held(source) {
+    previous?.held(source);
+  },
 };

@@ -48,3 +48,10 @@ test("a bundle of one error class, leaves the loop out", async () => {
 
   expect(sizeOf(code)).toBeLessThan(1536);
 });
+
+test("a bundle, has priorities with createTask, and not with the usual imports", async () => {
+  const words = "finite number, higher ones first";
+
+  expect(await bundle(`import { createTask } from "tsyncio"; console.log(createTask);`)).toContain(words);
+  expect(await bundle(USUAL)).not.toContain(words);
+});

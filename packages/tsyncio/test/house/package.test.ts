@@ -41,8 +41,8 @@ test("npm pack, takes dist, src, licence and readme, and nothing else [real]", (
   const outside = packed.filter((path) => !/^(dist|src)\/|^(LICENSE|README\.md|package\.json)$/.test(path));
 
   expect(outside).toEqual([]);
-  expect(packed).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist/index.js", "dist/index.d.ts", "src/index.ts"]));
-  expect(packed).toEqual(expect.arrayContaining(["dist/hosts/node.js", "dist/hosts/web.js", "dist/hosts/node.d.ts"]));
+  expect(packed).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist/index.d.ts", "src/index.ts"]));
+  expect(packed).toEqual(expect.arrayContaining(["dist/web/hosts/node.js", "dist/web/hosts/web.js", "dist/hosts/node.d.ts"]));
   expect(packed).toEqual(expect.arrayContaining(["dist/node/index.js", "dist/node/testing.js", "dist/node/shared.js"]));
   expect(packed.filter((path) => /(^|\/)test\/|\.test\.|tsbuildinfo/.test(path))).toEqual([]);
 });
@@ -50,7 +50,7 @@ test("npm pack, takes dist, src, licence and readme, and nothing else [real]", (
 test("npm pack, takes the compiled form and the types of every source [real]", () => {
   const compiled = packed.flatMap((path) => {
     const name = /^src\/(.*)\.ts$/.exec(path)?.[1];
-    return name === undefined ? [] : [`dist/${name}.js`, `dist/${name}.d.ts`];
+    return name === undefined ? [] : [`dist/web/${name}.js`, `dist/${name}.d.ts`];
   });
 
   expect(compiled.length).toBeGreaterThan(60);
@@ -131,7 +131,7 @@ test("the installed package, is three files that share what they know, on plain 
       const text = await readFile(new URL(import.meta.resolve(entry)), "utf8");
       console.log(entry, ...new Set(text.match(/(?<=from ")[^"]*(?=")/g)));
     }
-    const modules = await import(new URL("../index.js", import.meta.resolve("tsyncio")));
+    const modules = await import(new URL("../web/index.js", import.meta.resolve("tsyncio")));
     console.log(Object.keys(modules).filter((name) => !(name in library)).length, Object.keys(library).length > 60);`;
   await writeFile(join(project, "joined.mjs"), program);
 

@@ -27,6 +27,7 @@ test("the probe sees each task's birth, steps, waits, cancellation and end, whil
       cancelled: note("cancelled"),
       finished: note("finished"),
       bound: (primitive) => log.push(`bound ${(primitive as { describe(): string }).describe()}`),
+      held: (source) => log.push(`held ${source.describe()}`),
     });
     const task = createTask(
       function* () {
