@@ -63,7 +63,12 @@ class NodeHost extends WebHost implements Host, Process {
   }
 
   override captureAmbient(neutral = false): Ambient | null {
-    return neutral ? this.#neutral : (this.#hooks()?.AsyncLocalStorage.snapshot() ?? null);
+    if (neutral) return this.#neutral;
+    const hooks = this.#hooks();
+    if (hooks === null) return null;
+    // PERF  what AsyncLocalStorage.snapshot() does, which takes twenty times as long: 20 µs on Node 20, 2 on Node 26.
+    const resource = new hooks.AsyncResource("tsyncio");
+    return (fn) => resource.runInAsyncScope(fn);
   }
 
   override createAsyncLocal<T>(): AsyncLocal<T> | null {
