@@ -28,6 +28,8 @@ export {
   runCoroutineThreadsafe,
 } from "./flow/create-task.ts";
 export { gather, type ResultOf } from "./flow/gather.ts";
+export { type RaceOptions, race } from "./flow/race.ts";
+export { type Selected, type SelectOptions, select } from "./flow/select.ts";
 export { shield, shielded } from "./flow/shield.ts";
 export { sleep } from "./flow/sleep.ts";
 export { type StaggeredResult, staggeredRace } from "./flow/staggered-race.ts";
@@ -66,10 +68,39 @@ export { installDebugTools } from "./run/debug.ts";
 export { type RunnerOptions, type RunOptions, run } from "./run/run.ts";
 export { Runner } from "./run/runner.ts";
 export { Barrier } from "./sync/barrier.ts";
+export { Channel, ChannelClosed, type ChannelStatistics } from "./sync/channel.ts";
 export { Condition } from "./sync/condition.ts";
 export { Event } from "./sync/event.ts";
 export { LifoQueue } from "./sync/lifo-queue.ts";
 export { type Guard, Lock } from "./sync/lock.ts";
 export { type Compare, PriorityQueue } from "./sync/priority-queue.ts";
 export { Queue } from "./sync/queue.ts";
+export { RWLock, type WriteGuard } from "./sync/rw-lock.ts";
 export { BoundedSemaphore, Semaphore } from "./sync/semaphore.ts";
+export type { Answers } from "./work/answers.ts";
+export {
+  Batcher,
+  type BatcherCache,
+  type BatcherOptions,
+  type BatcherStatistics,
+} from "./work/batcher.ts";
+export { type Borrower, CapacityLimiter, type CapacityStatistics, Permit } from "./work/capacity-limiter.ts";
+export {
+  type CallOptions,
+  CombinedLimiter,
+  type CombinedOptions,
+  type Limited,
+  type LimitOptions,
+  limit,
+} from "./work/limit.ts";
+export type { Limiter, LimiterOptions, WaitingTask, WhenFull } from "./work/limiter.ts";
+export type { Cached } from "./work/loads.ts";
+export {
+  type Rate,
+  RateLimiter,
+  type RateLimiterOptions,
+  type RateStatistics,
+  type RateStrategy,
+} from "./work/rate-limiter.ts";
+export { RateLimiterGroup } from "./work/rate-limiter-group.ts";
+export { type Refusal, RefusedError } from "./work/refused.ts";

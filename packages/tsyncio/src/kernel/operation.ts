@@ -7,6 +7,7 @@ import { reused } from "./kinds.ts";
 import { getEventLoop } from "./loop.ts";
 import type { Coroutine, Suspension, Wait, WaitSource } from "./suspended.ts";
 import type { Task } from "./task.ts";
+import { MUST_CANCEL } from "./task-flags.ts";
 
 /**
  * A lazy, one-use piece of waiting: `yield*` it in a coroutine, or `await` it in an async function.
@@ -188,6 +189,15 @@ export abstract class Op<T> extends BaseOperation<T> implements Wait {
     const task = this._waiting as Task<unknown> | null;
     task?._loop._enqueue(task);
   }
+}
+
+/** A cancellation that has come too late for an operation: it is delivered where the task waits next. */
+export function postpone(late: object): void {
+  const task = current.task;
+  if (task === null) return;
+  // The operation is all there is of the task, which ends with it: there is nothing left to cancel.
+  if (task._root === late && task._outer() === null) while (task._cancels > 0) task._uncancel();
+  else task._flags |= MUST_CANCEL;
 }
 
 /** Ends an operation's step with its result. */

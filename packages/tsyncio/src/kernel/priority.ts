@@ -230,10 +230,17 @@ function sleeps(waiter: Ranked): boolean {
   return waiter._stage !== WOKEN && !waiter.cancelled();
 }
 
+/** The task that an operation wakes, if it waits. */
+function waitingTask(operation: Ranked): AnyTask | null {
+  // A task, what stands in its place in a race, or the error of a wait that was cancelled.
+  const waiting = operation._waiting as { _self?(): AnyTask | null } | null | undefined;
+  return waiting?._self?.() ?? null;
+}
+
 /** What counts for an entry of the ready queue or of a line: what counts for the task that it runs or wakes. */
 function rankOfEntry(entry: object): number {
-  const task = entry instanceof Task ? entry : (entry as Partial<Ranked>)._waiting;
-  return task instanceof Task ? priorities.rankOf(task) : 0;
+  const task = entry instanceof Task ? entry : waitingTask(entry as Ranked);
+  return task === null ? 0 : priorities.rankOf(task);
 }
 
 function add<K>(map: Map<K, Set<AnyTask>>, key: K, task: AnyTask): void {

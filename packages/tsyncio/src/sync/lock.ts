@@ -6,7 +6,7 @@ import { operation } from "../kernel/coroutine.ts";
 import { current, currentTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, type Operation } from "../kernel/operation.ts";
+import { done, Op, type Operation } from "../kernel/operation.ts";
 import type { Coroutine, Suspension, WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import { bindLoop, type LineOptions, type LoopBound, nameIn, orderIn } from "./loop-bound.ts";
@@ -108,7 +108,7 @@ export class Lock implements WaitSource, LoopBound {
     const task = currentTask();
     this.#held = true;
     // Awaited outside of any task, acquire() is driven by a task of its own, which ends with it and holds nothing.
-    this.#owner = task instanceof AsyncWait && task._root instanceof AcquireLock ? null : task;
+    this.#owner = task instanceof AsyncWait && task._root instanceof Op ? null : task;
     current.probe?.held(this);
   }
 

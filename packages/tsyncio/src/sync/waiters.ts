@@ -4,7 +4,7 @@ import { type Linked, LinkedList } from "../base/linked-list.ts";
 import { done, Op, WOKEN } from "../kernel/operation.ts";
 import type { LineOrder } from "../kernel/priority.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
-import { Task } from "../kernel/task.ts";
+import type { Task } from "../kernel/task.ts";
 
 /** What stands in a line. */
 export interface InLine extends Linked<InLine> {
@@ -75,7 +75,8 @@ export class Waiters extends LinkedList<InLine> {
   woken(): Task<unknown>[] {
     const tasks: Task<unknown>[] = [];
     for (let waiter = this.first; waiter !== null; waiter = waiter._next) {
-      if (waiter._stage === WOKEN && waiter._waiting instanceof Task) tasks.push(waiter._waiting._self());
+      const task = waiter._stage === WOKEN ? (waiter._waiting as Partial<Task<unknown>> | null)?._self?.() : undefined;
+      if (task) tasks.push(task);
     }
     return tasks;
   }

@@ -5,6 +5,7 @@ import { AsyncWait } from "../kernel/async-wait.ts";
 import type { EventLoop, ExceptionContext } from "../kernel/loop.ts";
 import type { Task } from "../kernel/task.ts";
 import { Lock } from "../sync/lock.ts";
+import { RWLock } from "../sync/rw-lock.ts";
 import { BoundedSemaphore } from "../sync/semaphore.ts";
 import type { Watch } from "./watch.ts";
 
@@ -63,6 +64,14 @@ export function heldLocks(watch: Watch): Problem[] {
         {
           code: "HELD_LOCK",
           message: `${each.describe()} is still held at the end: release it in a finally block, or use lock.with()`,
+        },
+      ];
+    }
+    if (each instanceof RWLock && each.locked()) {
+      return [
+        {
+          code: "HELD_LOCK",
+          message: `${each.describe()} is still held at the end: release its guards in a finally block, or use withRead() and withWrite()`,
         },
       ];
     }

@@ -78,7 +78,11 @@ export const ENTRIES = ["index.ts", "testing/index.ts"];
 
 /** What the entries export besides types. */
 export function valueExports(sources: Map<string, Source>): Export[] {
-  return ENTRIES.flatMap((entry) => exportsOf(sources.get(entry) as Source));
+  const origin = (each: Export): Export => {
+    const again = exportsOf(sources.get(each.source) as Source).find(({ name }) => name === each.name);
+    return again === undefined ? each : origin(again);
+  };
+  return ENTRIES.flatMap((entry) => exportsOf(sources.get(entry) as Source)).map(origin);
 }
 
 function exportsOf({ path, text }: Source): Export[] {
