@@ -34,8 +34,12 @@ export interface Ranked {
 
 /** Who is woken next in a line. */
 export interface LineOrder {
-  /** The one to wake next, of those that sleep; null when nobody does. */
+  /** The one that goes next, of those that sleep; null when nobody does. */
+  peek<W extends Ranked>(first: W | null): W | null;
+  /** As `peek`, for one that goes now: those that came earlier have been passed over once more. */
   pick<W extends Ranked>(first: W | null): W | null;
+  /** The one that can be spared most: the first of those with the lowest priority, if that is below `than`; else null. */
+  lowest<W extends Ranked>(first: W | null, than: number): W | null;
   /** Whether somebody has been woken and has not run yet. */
   anyWoken(first: Ranked | null): boolean;
 }
@@ -96,20 +100,30 @@ class Priorities implements PriorityTools, Probe {
     return this.#ranks.get(task._self()) ?? 0;
   }
 
-  pick<W extends Ranked>(first: W | null): W | null {
+  peek<W extends Ranked>(first: W | null): W | null {
     let best: W | null = null;
     for (let each = first; each !== null; each = each._next as W | null) {
       if (!sleeps(each)) continue;
-      if ((this.#passes.get(each) ?? 0) >= PASSES) {
-        best = each;
-        break;
-      }
+      if ((this.#passes.get(each) ?? 0) >= PASSES) return each;
       if (best === null || rankOfEntry(each) > rankOfEntry(best)) best = each;
     }
+    return best;
+  }
+
+  pick<W extends Ranked>(first: W | null): W | null {
+    const best = this.peek(first);
     for (let each = first; each !== best && each !== null; each = each._next as W | null) {
       if (sleeps(each)) this.#passes.set(each, (this.#passes.get(each) ?? 0) + 1);
     }
     return best;
+  }
+
+  lowest<W extends Ranked>(first: W | null, than: number): W | null {
+    let lowest: W | null = null;
+    for (let each = first; each !== null; each = each._next as W | null) {
+      if (sleeps(each) && rankOfEntry(each) < (lowest === null ? than : rankOfEntry(lowest))) lowest = each;
+    }
+    return lowest;
   }
 
   anyWoken(first: Ranked | null): boolean {

@@ -33,27 +33,32 @@ export abstract class Waiter<T> extends Op<T> implements InLine {
 }
 
 export class Waiters extends LinkedList<InLine> {
-  /** Who goes first, where that is not whoever came first. */
-  readonly #order: LineOrder | null;
+  /** @internal Who goes first, where that is not whoever came first. */
+  readonly _order: LineOrder | null;
 
   constructor(order: LineOrder | null = null) {
     super();
-    this.#order = order;
+    this._order = order;
   }
 
   /** Who is to be woken next: by arrival, the first of all; by priority, the first of those that sleep. */
   next(): InLine | null {
-    return this.#order === null ? this.first : this.#order.pick(this.first);
+    return this._order === null ? this.first : this._order.pick(this.first);
+  }
+
+  /** Who is next, for one that only looks. */
+  peek(): InLine | null {
+    return this._order === null ? this.first : this._order.peek(this.first);
   }
 
   /** Wakes whoever is next, unless somebody has been woken and has not run yet. */
   wakeOne(): void {
-    if (this.#order === null || !this.#order.anyWoken(this.first)) this.next()?._wake();
+    if (this._order === null || !this._order.anyWoken(this.first)) this.next()?._wake();
   }
 
   /** Wakes the first one that still sleeps; says whether there was one. */
   wakeNext(): boolean {
-    if (this.#order !== null) return this.next()?._wake() === true;
+    if (this._order !== null) return this.next()?._wake() === true;
     for (let waiter = this.first; waiter !== null; waiter = waiter._next) if (waiter._wake()) return true;
     return false;
   }

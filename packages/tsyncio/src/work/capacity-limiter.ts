@@ -76,11 +76,9 @@ export class CapacityLimiter extends Limiter {
   set total(total: number) {
     checkTotal(total);
     this.#total = total;
-    for (let turn = this._head; turn !== null; ) {
-      const next = turn._next as Turn<unknown> | null;
+    for (const turn of this._waiters) {
       if (turn._amount > total)
         this._refuse(turn, "TOO_HEAVY", `it asks for ${turn._amount}, and \`total\` was lowered to ${total}`);
-      turn = next;
     }
     this._serve();
   }
@@ -218,7 +216,7 @@ export class CapacityLimiter extends Limiter {
 
   override _serve(): void {
     for (let turn = this._head; turn !== null && !this.paused && turn._amount <= this.available; turn = this._head) {
-      this._leave(turn);
+      this._serveOne(turn);
       (turn as AcquireCapacity)._set(this);
       turn._wake();
     }

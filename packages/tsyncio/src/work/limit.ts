@@ -271,8 +271,10 @@ class Door extends CapacityLimiter {
     return super.waiting + this.borrowed;
   }
 
-  override _oldest(): Turn<unknown> | null {
-    return this.#step?.inLine ? this.#step : super._oldest();
+  override _spared(): Turn<unknown> | null {
+    // Who is inside came before all others; by priority, it was the highest, and those behind it can be spared rather.
+    const inside = this.#step?.inLine ? this.#step : null;
+    return this._byArrival ? (inside ?? super._spared()) : super._spared();
   }
 
   override _refuseAll(code: Refusal, reason: string): number {

@@ -2,11 +2,12 @@
 
 import { type Duration, milliseconds, NEVER } from "../base/duration.ts";
 import { show, unexpected } from "../base/errors.ts";
+import { current, runningTask } from "../kernel/current.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import type { Operation } from "../kernel/operation.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
-import { type LoopBound, nameIn } from "../sync/loop-bound.ts";
+import { type LoopBound, nameIn, orderIn } from "../sync/loop-bound.ts";
 import { Waiter, Waiters } from "../sync/waiters.ts";
 import { type Refusal, RefusedError } from "./refused.ts";
 import { Watchers } from "./watchers.ts";
@@ -14,10 +15,11 @@ import { Watchers } from "./watchers.ts";
 /**
  * What happens to a request that comes when `maxWaiting` others wait:
  * `"reject"` refuses it (LINE_FULL);
- * `"drop-oldest"` refuses the one that has waited for the longest instead (DROPPED);
+ * `"drop-oldest"` refuses the one that has waited for the longest instead (DROPPED); by priority, of those with the lowest;
+ * `"drop-lower"` does so only if that one has a lower priority than the one who comes, which is refused otherwise (LINE_FULL);
  * `"block"` refuses it and all that wait, and from then on whoever comes until nobody has come for `penalty` (BLOCKED).
  */
-export type WhenFull = "reject" | "drop-oldest" | "block";
+export type WhenFull = "reject" | "drop-oldest" | "drop-lower" | "block";
 
 /** What bounds a line of waiters. */
 export interface LimiterOptions {
@@ -27,6 +29,8 @@ export interface LimiterOptions {
   readonly maxWaiting?: number | undefined;
   /** What happens when more come; `"reject"` by default. */
   readonly whenFull?: WhenFull | undefined;
+  /** Who goes first: whoever came first (`"arrival"`, the default), or whoever has the highest priority (`"priority"`), see Lock. */
+  readonly order?: "arrival" | "priority" | undefined;
   /** For `"block"`: how long nobody must have come; 5 seconds by default. */
   readonly penalty?: Duration | undefined;
 }
@@ -40,7 +44,7 @@ export interface WaitingTask {
   readonly weight: number;
 }
 
-const WHEN_FULL: readonly unknown[] = ["reject", "drop-oldest", "block"];
+const WHEN_FULL: readonly unknown[] = ["reject", "drop-oldest", "drop-lower", "block"];
 export const OUTSIDE = "(outside of any task)";
 
 /** The base of CapacityLimiter and RateLimiter. */
@@ -51,7 +55,7 @@ export abstract class Limiter implements WaitSource, LoopBound {
   /** @internal */
   _loop: EventLoop | null = null;
   // INVARIANT  only those that sleep stand in line: whoever is served, refused or cancelled has left it in the same step.
-  readonly #line = new Waiters();
+  readonly #line: Waiters;
   readonly #watchers = new Watchers<this>(this);
   readonly #penalty: number;
   #blockedUntil = -NEVER;
@@ -62,11 +66,13 @@ export abstract class Limiter implements WaitSource, LoopBound {
 
   constructor(options: LimiterOptions | undefined) {
     this.name = nameIn(options);
+    this.#line = new Waiters(orderIn(options));
     const { maxWaiting = NEVER, whenFull = "reject", penalty = 5000 } = options ?? {};
     if (maxWaiting !== NEVER && (!Number.isInteger(maxWaiting) || maxWaiting < 0)) {
       throw new RangeError(`Expected \`maxWaiting\` to be an integer ≥ 0, got ${show(maxWaiting)}; leave it out for no limit`);
     }
-    if (!WHEN_FULL.includes(whenFull)) throw unexpected('`whenFull` to be "reject", "drop-oldest" or "block"', whenFull);
+    if (!WHEN_FULL.includes(whenFull))
+      throw unexpected('`whenFull` to be "reject", "drop-oldest", "drop-lower" or "block"', whenFull);
     this.maxWaiting = maxWaiting;
     this.whenFull = whenFull;
     this.#penalty = milliseconds(penalty, "penalty");
@@ -167,9 +173,14 @@ export abstract class Limiter implements WaitSource, LoopBound {
     return this.name === undefined ? this.constructor.name : `${this.constructor.name} '${this.name}'`;
   }
 
-  /** @internal The first in line. */
+  /** @internal The one to be served next. */
   get _head(): Turn<unknown> | null {
-    return this.#line.first as Turn<unknown> | null;
+    return this.#line.peek() as Turn<unknown> | null;
+  }
+
+  /** @internal All that wait, in order of arrival. */
+  get _waiters(): Iterable<Turn<unknown>> {
+    return this.#line as Iterable<unknown> as Iterable<Turn<unknown>>;
   }
 
   /** @internal Whether a newcomer must not be served at once. */
@@ -210,14 +221,23 @@ export abstract class Limiter implements WaitSource, LoopBound {
       this._serve();
       throw this._refusal("BLOCKED", `too many came: ${full}`);
     }
-    const oldest = this._oldest();
-    if (this.whenFull === "reject" || oldest === null) throw this._refusal("LINE_FULL", full);
-    this._refuse(oldest, "DROPPED", `it had waited for the longest, and ${full}`);
+    const spared = this.whenFull === "reject" ? null : this._spared();
+    if (spared === null) throw this._refusal("LINE_FULL", full);
+    this._refuse(spared, "DROPPED", `it could be spared most, and ${full}`);
   }
 
-  /** @internal The one that has waited for the longest. */
-  _oldest(): Turn<unknown> | null {
-    return this._head;
+  /** @internal */
+  get _byArrival(): boolean {
+    return this.#line._order === null;
+  }
+
+  /** @internal The one that is turned away for the one who comes: it has waited for the longest, of those with the lowest priority. */
+  _spared(): Turn<unknown> | null {
+    const first = this.#line.first as Turn<unknown> | null;
+    const task = runningTask();
+    const own = task === null ? 0 : (current.priorities?.rankOf(task) ?? 0);
+    const lowest = current.priorities?.lowest(first, this.whenFull === "drop-lower" ? own : NEVER) ?? null;
+    return this.whenFull === "drop-lower" || !this._byArrival ? lowest : first;
   }
 
   /** @internal Refuses all that wait; returns how many there were. */
@@ -227,7 +247,13 @@ export abstract class Limiter implements WaitSource, LoopBound {
     return count;
   }
 
-  /** @internal Out of the line, as it is served. */
+  /** @internal Out of the line, as it is served: the one that `_head` has told. */
+  _serveOne(turn: Turn<unknown>): void {
+    this.#line.next();
+    this.#line.leave(turn);
+  }
+
+  /** @internal Out of the line. */
   _leave(turn: Turn<unknown>): void {
     this.#line.leave(turn);
   }

@@ -208,11 +208,9 @@ export class RateLimiter extends Limiter {
     this.#changed = true;
     this._altered();
     const max = this._max;
-    for (let turn = this._head; turn !== null; ) {
-      const next = turn._next as Turn<unknown> | null;
+    for (const turn of this._waiters) {
       if (turn._amount > max)
         this._refuse(turn, "TOO_HEAVY", `it costs ${turn._amount}, and the rate was lowered to ${max} at once`);
-      turn = next;
     }
     this._serve();
   }
@@ -322,7 +320,7 @@ export class RateLimiter extends Limiter {
           timerAt = this.#reserved === 0 || held > now ? when : NEVER;
           break;
         }
-        this._leave(turn);
+        this._serveOne(turn);
         (turn as AcquireRate)._set();
         turn._wake();
       }

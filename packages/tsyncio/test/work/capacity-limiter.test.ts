@@ -7,6 +7,7 @@ import {
   gather,
   getRunningLoop,
   type Permit,
+  RateLimiter,
   RefusedError,
   sleep,
   type Task,
@@ -40,7 +41,7 @@ test("CapacityLimiter refuses a total or options of another type", () => {
   expect(() => new CapacityLimiter(2, "db")).toThrow("Expected `options` to be an object such as { name }");
   // @ts-expect-error no such strategy
   expect(() => new CapacityLimiter(2, { whenFull: "explode" })).toThrow(
-    'Expected `whenFull` to be "reject", "drop-oldest" or "block"',
+    'Expected `whenFull` to be "reject", "drop-oldest", "drop-lower" or "block"',
   );
   expect(() => new CapacityLimiter(2, { maxWaiting: -1 })).toThrow("Expected `maxWaiting` to be an integer ≥ 0");
   expect(() => new CapacityLimiter(2, { maxWaiting: 0.5 })).toThrow(RangeError);
@@ -746,3 +747,67 @@ test("CapacityLimiter, serves one program after the other", async () => {
 
   expect(results).toEqual([0, 1]);
 });
+
+for (const make of [
+  (): CapacityLimiter => new CapacityLimiter(2, { order: "priority" }),
+  (): RateLimiter => new RateLimiter({ limit: 2, per: 10, order: "priority" }),
+]) {
+  test(`${make().constructor.name}({ order: "priority" }), serves tasks of a higher priority first, a heavy one too, and lets 16 pass at most`, async () => {
+    await virtually(function* () {
+      const limiter = make();
+      const order: string[] = [];
+      const take = (name: string, priority: number, amount: number): Task<void> =>
+        createTask(
+          function* () {
+            const permit = yield* limiter.acquire(amount);
+            order.push(name);
+            yield* sleep(10);
+            permit?.release();
+          },
+          { name, priority },
+        );
+      const first = yield* limiter.acquire(2);
+      const modest = take("modest", 0, 1);
+      yield* sleep(1);
+      const tasks = Array.from({ length: 20 }, (_, n) => take(`${n}`, n === 9 ? 7 : 5, n === 9 ? 2 : 1));
+      yield* sleep(1);
+      first?.release();
+      yield* gather(modest, ...tasks);
+
+      expect(order.slice(0, 3)).toEqual(["9", "0", "1"]);
+      expect(order.indexOf("modest")).toBe(16);
+      expect(limiter.waiting).toBe(0);
+    });
+  });
+}
+
+test.each([
+  ["drop-oldest", { A: "served", B: "served", C: "DROPPED", D: "DROPPED", E: "served" }],
+  ["drop-lower", { A: "served", B: "served", C: "DROPPED", D: "served", E: "LINE_FULL" }],
+] as const)(
+  'CapacityLimiter({ order: "priority" }) with whenFull %s, turns away who can be spared most',
+  async (whenFull, expected) => {
+    await virtually(function* () {
+      const limiter = new CapacityLimiter(1, { maxWaiting: 2, whenFull, order: "priority" });
+      const ends: Record<string, unknown> = {};
+      const tasks: Task<void>[] = [];
+      for (const [name, priority] of Object.entries({ A: 0, B: 3, C: 1, D: 2, E: 2 })) {
+        const use = function* (): Coroutine<void> {
+          try {
+            yield* limiter.with(function* () {
+              yield* sleep(50);
+            });
+            ends[name] = "served";
+          } catch (error) {
+            ends[name] = codeOf(error);
+          }
+        };
+        tasks.push(createTask(use(), { priority }));
+        yield* sleep(1);
+      }
+      yield* gather(...tasks);
+
+      expect(ends).toEqual(expected);
+    });
+  },
+);
