@@ -86,6 +86,13 @@ export {
 } from "./work/batcher.ts";
 export { type Borrower, CapacityLimiter, type CapacityStatistics, Permit } from "./work/capacity-limiter.ts";
 export {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitChange,
+  CircuitOpenError,
+  type CircuitState,
+} from "./work/circuit-breaker.ts";
+export {
   type CallOptions,
   CombinedLimiter,
   type CombinedOptions,
@@ -96,6 +103,17 @@ export {
 export type { Limiter, LimiterOptions, WaitingTask, WhenFull } from "./work/limiter.ts";
 export type { Cached } from "./work/loads.ts";
 export {
+  type ForEachOptions,
+  forEach,
+  type ItemOf,
+  type Items,
+  type MapLimiter,
+  type MapOptions,
+  type Mapping,
+  map,
+} from "./work/map.ts";
+export { type Kept, type Marker, SKIP, STOP } from "./work/map-results.ts";
+export {
   type Rate,
   RateLimiter,
   type RateLimiterOptions,
@@ -104,3 +122,4 @@ export {
 } from "./work/rate-limiter.ts";
 export { RateLimiterGroup } from "./work/rate-limiter-group.ts";
 export { type Refusal, RefusedError } from "./work/refused.ts";
+export { type Backoff, type FailedAttempt, RetryError, type RetryOptions, retry } from "./work/retry.ts";

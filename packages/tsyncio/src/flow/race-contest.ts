@@ -1,7 +1,7 @@
 /** Waiting for the first of several: what `race` and `select` are made of. */
 
 import { ExceptionGroup, isCancelled, unexpected } from "../base/errors.ts";
-import { getRunningLoop, runningTask } from "../kernel/current.ts";
+import { chance, getRunningLoop, runningTask } from "../kernel/current.ts";
 import { awaitsItself, FAILED, Future } from "../kernel/future.ts";
 import { asTaskBody, ensureFuture, type Job, notAJob } from "../kernel/job.ts";
 import { isCoroutine, isPromiseLike, reused } from "../kernel/kinds.ts";
@@ -67,7 +67,7 @@ export abstract class Contest extends Op<unknown> {
     const loop = getRunningLoop();
     this._started = true;
     for (const branch of this._branches) branch.check(loop);
-    if (this._rules.shuffled) shuffle(this._branches, loop);
+    if (this._rules.shuffled) shuffle(this._branches);
     try {
       // What is there at once wins before any task is made.
       for (const branch of this._branches) {
@@ -441,11 +441,9 @@ function watch(promise: PromiseLike<unknown>, loop: EventLoop): Future<unknown> 
   return future;
 }
 
-function shuffle(items: unknown[], loop: EventLoop): void {
-  // A host that decides all that happens by chance, as in tests, has a random() of its own.
-  const host = loop._host as { random?(): number };
+function shuffle(items: unknown[]): void {
   for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor((host.random?.() ?? Math.random()) * (i + 1));
+    const j = Math.floor(chance() * (i + 1));
     [items[i], items[j]] = [items[j], items[i]];
   }
 }

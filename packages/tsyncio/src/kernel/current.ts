@@ -46,6 +46,11 @@ export const current: Current = {
   asyncTask: null,
 };
 
+/** A number from 0 to less than 1: the host's, where it decides what happens by chance. */
+export function chance(): number {
+  return runningLoop()?._host.random?.() ?? Math.random();
+}
+
 /** Calls a function in an ambient state; null: in the one that is there. */
 export function within(ambient: Ambient | null, fn: () => unknown): void {
   if (ambient === null) fn();

@@ -28,6 +28,8 @@ export interface Host {
   onIdle(callback: () => void): () => void;
   /** Makes the ready queue of a loop, where it is not to be first in, first out; the testing kit explores other orders. */
   createQueue?(loop: EventLoop): ReadyQueue;
+  /** A number from 0 to less than 1, where the host decides what happens by chance, as under test. */
+  random?(): number;
   /** Whether somebody listens to a signal, so that aborting it ends a wait; without it, everything is taken to be heard. */
   isHeard?(signal: AbortSignal): boolean;
   /** Watches over a program while it runs, where something may end it. */
