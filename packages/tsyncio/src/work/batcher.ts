@@ -15,7 +15,20 @@ import { bindLoop, nameIn } from "../sync/loop-bound.ts";
 import { type Answers, answerOf, checkAnswers } from "./answers.ts";
 import { Drain } from "./drained.ts";
 import { checkWhole } from "./limiter.ts";
-import { Batch, type Cached, type Claim, COLLECTING, DUE, Entry, Load, type Loader, LoadMany, OVER, SENT } from "./loads.ts";
+import {
+  Batch,
+  type Cached,
+  type Claim,
+  COLLECTING,
+  DUE,
+  Entry,
+  isError,
+  Load,
+  type Loader,
+  LoadMany,
+  OVER,
+  SENT,
+} from "./loads.ts";
 import { RefusedError } from "./refused.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -98,7 +111,7 @@ export class Batcher<K, V, C = K> implements WaitSource {
   #open: Batch<K, V, C> | null = null;
   readonly #due: Batch<K, V, C>[] = [];
   readonly #sent = new Set<Batch<K, V, C>>();
-  /** What has not been sent or, with a cache, not been answered: another load of the key waits along. */
+  /** With a cache: what has not been answered; another load of the key waits along. */
   readonly #pending = new Map<C, Entry<K, V, C>>();
   readonly #watchers = new Watchers<this>(this);
   #sender: Runnable | null = null;
@@ -280,14 +293,23 @@ export class Batcher<K, V, C = K> implements WaitSource {
       this.#hits++;
       return known as Cached<V>;
     }
-    let entry = this.#pending.get(id);
+    let entry = this.#find(id);
     if (entry === undefined) {
       const batch = this.#collecting(loop);
       entry = new Entry(key, id, batch);
       batch.entries.set(id, entry);
-      this.#pending.set(id, entry);
+      if (this.#cache !== null) this.#pending.set(id, entry);
       if (batch.entries.size >= this.maxSize) this.#makeDue(batch);
     }
+    return entry;
+  }
+
+  /** Where a key is to be loaded, or is being loaded if its answer is to be kept. */
+  #find(id: C): Entry<K, V, C> | undefined {
+    if (this.#cache !== null) return this.#pending.get(id);
+    // PERF  without a cache, nobody joins a call that has been sent: the batches themselves know all the keys.
+    let entry = this.#open?.entries.get(id);
+    for (let i = 0; entry === undefined && i < this.#due.length; i++) entry = this.#due[i]?.entries.get(id);
     return entry;
   }
 
@@ -332,7 +354,6 @@ export class Batcher<K, V, C = K> implements WaitSource {
       this.#sent.add(batch);
       this.#batches++;
       this.#keys += batch.entries.size;
-      if (this.#cache === null) for (const entry of batch.entries.values()) this.#forget(entry);
       const loop = this._loop as EventLoop;
       batch.task = loop.createTask(() => this.#call(batch), {
         name: `${this._title()} #${this.#batches}`,
@@ -374,7 +395,7 @@ export class Batcher<K, V, C = K> implements WaitSource {
   #answer(entry: Entry<K, V, C>, answer: Cached<V>): void {
     const cache = this.#cache;
     // One that was cleared meanwhile, or whose last caller has gone, is not what this key is waited for with any more.
-    if (cache !== null && this.#pending.get(entry.id) === entry && (this.#cacheErrors || "value" in answer)) {
+    if (cache !== null && this.#pending.get(entry.id) === entry && (this.#cacheErrors || !isError(answer))) {
       try {
         cache.set(entry.id, answer);
       } catch (error) {
@@ -386,8 +407,8 @@ export class Batcher<K, V, C = K> implements WaitSource {
 
   #settle(entry: Entry<K, V, C>, answer: Cached<V>): void {
     this.#forget(entry);
-    for (const each of entry.line) {
-      entry.line.leave(each);
+    for (const each of entry) {
+      entry.leave(each);
       (each as Claim<V>)._settled(answer);
     }
   }
@@ -401,7 +422,7 @@ export class Batcher<K, V, C = K> implements WaitSource {
     let told = own;
     if (failure !== null) {
       for (const entry of batch.entries.values()) {
-        if (entry.line.first !== null) told = true;
+        if (entry.first !== null) told = true;
         this.#settle(entry, failure);
       }
     }
@@ -436,7 +457,7 @@ export class Batcher<K, V, C = K> implements WaitSource {
 
   /** Nobody who comes from now on waits along. */
   #forget(entry: Entry<K, V, C>): void {
-    if (this.#pending.get(entry.id) === entry) this.#pending.delete(entry.id);
+    if (this.#cache !== null && this.#pending.get(entry.id) === entry) this.#pending.delete(entry.id);
   }
 
   #drop(batch: Batch<K, V, C>): void {

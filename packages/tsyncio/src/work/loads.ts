@@ -28,14 +28,14 @@ export class Batch<K, V, C> {
   mourner: LoadWait<unknown> | null = null;
 }
 
-/** A key in a batch, and who waits for it. */
-export class Entry<K, V, C> {
-  readonly key: K;
-  readonly id: C;
-  readonly batch: Batch<K, V, C>;
-  readonly line: Waiters = new Waiters();
+/** A key in a batch, and the line of those that wait for it. */
+export class Entry<K, V, C> extends Waiters {
+  declare readonly key: K;
+  declare readonly id: C;
+  declare readonly batch: Batch<K, V, C>;
 
   constructor(key: K, id: C, batch: Batch<K, V, C>) {
+    super();
     this.key = key;
     this.id = id;
     this.batch = batch;
@@ -59,6 +59,11 @@ export interface Loader extends WaitSource {
 }
 
 const NONE: AnyBatch[] = [];
+
+/** PERF  to ask `in` of what is not there is slow, and most keys have a value. */
+export function isError(answer: Cached<unknown>): answer is { readonly error: unknown } {
+  return (answer as { value?: unknown }).value === undefined && "error" in answer;
+}
 
 /** A wait for the answers of some keys. */
 export abstract class LoadWait<T> extends Waiter<T> {
@@ -127,15 +132,15 @@ export abstract class LoadWait<T> extends Waiter<T> {
 
 /** Joins the line of a key. */
 function claim(entry: AnyEntry, by: InLine): void {
-  if (entry.line.first === null) entry.batch.wanted++;
-  entry.line.join(by);
+  if (entry.first === null) entry.batch.wanted++;
+  entry.join(by);
 }
 
 /** Leaves it; returns the call that nobody wants anything of now, if there is one. */
 function unclaim(loader: Loader, entry: AnyEntry, by: InLine): AnyBatch | null {
   if (!by.inLine) return null;
-  entry.line.leave(by);
-  return entry.line.first === null ? loader._unwanted(entry) : null;
+  entry.leave(by);
+  return entry.first === null ? loader._unwanted(entry) : null;
 }
 
 export class Load<V> extends LoadWait<V> implements Claim<V> {
@@ -173,7 +178,7 @@ export class Load<V> extends LoadWait<V> implements Claim<V> {
 
   override _result(): V {
     const answer = this._answer as Cached<V>;
-    if ("error" in answer) throw answer.error;
+    if (isError(answer)) throw answer.error;
     return answer.value;
   }
 
@@ -258,7 +263,7 @@ export class LoadMany<V> extends LoadWait<(V | Error)[]> {
   }
 
   _stops(answer: Cached<V> | undefined): boolean {
-    return !this._returnExceptions && answer !== undefined && "error" in answer;
+    return !this._returnExceptions && answer !== undefined && isError(answer);
   }
 
   _partSettled(index: number, answer: Cached<V>): void {
@@ -278,10 +283,10 @@ export class LoadMany<V> extends LoadWait<(V | Error)[]> {
 
   override _result(): (V | Error)[] {
     const failed = this._answers.find((each) => this._stops(each));
-    if (failed !== undefined && "error" in failed) throw failed.error;
+    if (failed !== undefined && isError(failed)) throw failed.error;
     return this._answers.map((each) => {
       const answer = each as Cached<V>;
-      return "error" in answer ? (answer.error as Error) : answer.value;
+      return isError(answer) ? (answer.error as Error) : answer.value;
     });
   }
 
