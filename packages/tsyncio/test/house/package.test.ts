@@ -127,6 +127,7 @@ test("the installed package, is three files that share what they know, on plain 
     import * as library from "tsyncio";
     import { runTest } from "tsyncio/testing";
     await runTest(function* () { console.log(library.currentTask().name); });
+    await library.run(() => library.createTask(() => library.currentTask().priority, { priority: 3 })).then(console.log);
     for (const entry of ["tsyncio", "tsyncio/testing"]) {
       const text = await readFile(new URL(import.meta.resolve(entry)), "utf8");
       console.log(entry, ...new Set(text.match(/(?<=from ")[^"]*(?=")/g)));
@@ -137,7 +138,7 @@ test("the installed package, is three files that share what they know, on plain 
 
   const { stdout, stderr } = await execute("node", ["joined.mjs"], { cwd: project });
 
-  expect(stdout.split("\n").slice(0, -1)).toEqual(["main", "tsyncio ./shared.js", "tsyncio/testing ./shared.js", "0 true"]);
+  expect(stdout.split("\n").slice(0, -1)).toEqual(["main", "3", "tsyncio ./shared.js", "tsyncio/testing ./shared.js", "0 true"]);
   // The modules beside them are a copy of their own, and say so.
   expect(stderr).toMatch(/^tsyncio is loaded twice in this process/);
 });
