@@ -270,6 +270,7 @@ export class RateLimiter extends Limiter {
   _tryTake(cost: number, now: number): boolean {
     if (this._mustWait() || now < this._heldUntil() || this._readyAt(cost + this.#reserved, now) > now) return false;
     this._charge(cost, now);
+    this._changed();
     return true;
   }
 

@@ -525,3 +525,15 @@ test("RateLimiterGroup, does not drop what is paused, held up by the server, wai
     expect(() => new RateLimiterGroup({ limit: 0, per: 1 })).toThrow(RangeError);
   });
 });
+
+test("RateLimiter.waitUntil(), looks again, when somebody is granted without waiting", async () => {
+  await virtually(function* () {
+    const rate = new RateLimiter({ limit: 1, per: "1s" });
+    const spent = createTask(rate.waitUntil(() => rate.readyIn() > 0));
+    yield* sleep(1);
+    expect(rate.tryAcquire()).toBe(true);
+    yield* sleep(0);
+    yield* sleep(0);
+    expect(spent.done()).toBe(true);
+  });
+});
