@@ -138,7 +138,13 @@ test("the installed package, is three files that share what they know, on plain 
 
   const { stdout, stderr } = await execute("node", ["joined.mjs"], { cwd: project });
 
-  expect(stdout.split("\n").slice(0, -1)).toEqual(["main", "3", "tsyncio ./shared.js", "tsyncio/testing ./shared.js", "0 true"]);
+  expect(stdout.split("\n").slice(0, -1)).toEqual([
+    "main",
+    "3",
+    "tsyncio ./shared.js",
+    "tsyncio/testing ./shared.js",
+    "0 true",
+  ]);
   // The modules beside them are a copy of their own, and say so.
   expect(stderr).toMatch(/^tsyncio is loaded twice in this process/);
 });
