@@ -4,6 +4,7 @@ import { type Duration, milliseconds, NEVER } from "../base/duration.ts";
 import { falsyError, isCancelled, RuntimeError, show, unexpected } from "../base/errors.ts";
 import { type Context, copyContext } from "../kernel/context.ts";
 import { operation } from "../kernel/coroutine.ts";
+import { current } from "../kernel/current.ts";
 import type { Runnable } from "../kernel/handle.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
@@ -359,6 +360,8 @@ export class Batcher<K, V, C = K> implements WaitSource {
         name: `${this._title()} #${this.#batches}`,
         context: this.#context.copy(),
       });
+      // Who waits for it may be more urgent than it is.
+      current.probe?.held(this);
       // One that is cancelled before it has begun ends without a word.
       batch.task.addDoneCallback(() => {
         if (batch.state === OVER) return;

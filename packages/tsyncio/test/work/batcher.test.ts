@@ -6,6 +6,7 @@ import {
   createTask,
   currentTask,
   DeadlockError,
+  effectivePriority,
   gather,
   getRunningLoop,
   RefusedError,
@@ -884,4 +885,19 @@ test("Batcher, serves one program after the other", async () => {
   for (let i = 1; i < 3; i++) results.push(await virtually(() => batcher.load(i)));
 
   expect(results).toEqual([2, 4]);
+});
+
+test("Batcher.load(), lifts its call to the priority of who waits for it, when that is sent", async () => {
+  await virtually(function* () {
+    const seen: number[] = [];
+    const batcher = new Batcher(function* (keys: readonly number[]) {
+      yield* sleep(1);
+      seen.push(effectivePriority(currentTask() as Task<unknown>));
+      return keys;
+    });
+    yield* createTask(batcher.load(1), { priority: 5 });
+    yield* batcher.load(2);
+
+    expect(seen).toEqual([5, 0]);
+  });
 });
