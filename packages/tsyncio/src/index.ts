@@ -114,6 +114,19 @@ export {
 } from "./work/map.ts";
 export { type Kept, type Marker, SKIP, STOP } from "./work/map-results.ts";
 export {
+  allProgress,
+  onProgress,
+  type Progress,
+  type ProgressEvents,
+  type ProgressOptions,
+  type ProgressReport,
+  progressEvents,
+  type ReportOptions,
+  reportProgress,
+  type TrackOptions,
+  track,
+} from "./work/progress.ts";
+export {
   type Rate,
   RateLimiter,
   type RateLimiterOptions,

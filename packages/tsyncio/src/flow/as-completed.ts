@@ -4,6 +4,7 @@ import { Deque } from "../base/deque.ts";
 import { type Duration, millisecondsOrNever } from "../base/duration.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { operation } from "../kernel/coroutine.ts";
+import { current } from "../kernel/current.ts";
 import { type Future, standIn } from "../kernel/future.ts";
 import type { TimerHandle } from "../kernel/handle.ts";
 import { distinct, ensureFuture, type Job } from "../kernel/job.ts";
@@ -58,12 +59,16 @@ class CompletionIterator {
   readonly #timer: TimerHandle | undefined;
   /** How many have not been asked for yet. */
   #left: number;
+  /** How many jobs there are, and how many have not ended: what is seen as progress. */
+  readonly #count: { _made: number; _left: number };
 
   constructor(jobs: Job<unknown>[], timeout: number) {
     const futures = new Set(distinct(jobs).map((job) => ensureFuture(job)));
     this.#loop = [...futures][0]?._loop ?? getEventLoop();
     this.#open = futures;
     this.#left = futures.size;
+    this.#count = { _made: futures.size, _left: futures.size };
+    current._progress?.opened(this.#count);
     // Those that are done already come a turn later, like the others.
     for (const future of futures) future.addDoneCallback(this.#onDone);
     this.#timer =
@@ -118,6 +123,7 @@ class CompletionIterator {
 
   readonly #onDone = (future: Future<unknown>): void => {
     if (!this.#open.delete(future)) return;
+    this.#count._left--;
     this.#completed.push(future);
     if (this.#open.size === 0) this.#timer?.cancel();
     this.#wakeOne();
@@ -130,6 +136,7 @@ class CompletionIterator {
       this.#wakeOne();
     }
     this.#open.clear();
+    this.#count._left = 0;
   }
 
   #wakeOne(): void {

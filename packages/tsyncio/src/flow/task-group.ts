@@ -26,7 +26,8 @@ export class TaskGroup {
   /** We have cancelled the parent, to interrupt the body; that request is ours to take back. */
   #parentCancelRequested = false;
   #cancelled = false;
-  readonly #tasks = new Set<Task<unknown>>();
+  /** Those that have not ended; where progress is kept account of, a set that counts them. */
+  readonly #tasks: Set<Task<unknown>> = current._progress?.tasks() ?? new Set();
   #errors: unknown[] = [];
   /** The wait in `_exit()`, once it is under way. */
   #allDone: Future<void> | undefined;

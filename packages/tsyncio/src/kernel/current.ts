@@ -8,6 +8,7 @@ import type { Ambient, AsyncLocal } from "./host.ts";
 import type { EventLoop } from "./loop.ts";
 import type { PriorityTools } from "./priority.ts";
 import type { Probe } from "./probe.ts";
+import type { ProgressTools } from "./progress.ts";
 import type { Task } from "./task.ts";
 
 export interface Current {
@@ -29,6 +30,8 @@ export interface Current {
   probe: Probe | null;
   /** What tasks with priorities need, if it is there. */
   priorities: PriorityTools | null;
+  /** Who keeps account of progress, if anybody does. (Internal names are shortened for pages.) */
+  _progress: ProgressTools | null;
   /** Finds the task of an async function after an `await`; made with the first such task, as it slows every `await` on Node < 24. */
   asyncTask: AsyncLocal<Task<unknown>> | null;
 }
@@ -43,6 +46,7 @@ export const current: Current = {
   debugTools: host.debugTools,
   probe: null,
   priorities: null,
+  _progress: null,
   asyncTask: null,
 };
 

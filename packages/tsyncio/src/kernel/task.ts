@@ -14,6 +14,7 @@ import type { Runnable } from "./handle.ts";
 import type { Ambient, Location } from "./host.ts";
 import { isGenerator, mark, take } from "./kinds.ts";
 import type { EventLoop } from "./loop.ts";
+import type { Progress } from "./progress.ts";
 import { PromiseWait } from "./promise-wait.ts";
 import { settled, step } from "./step.ts";
 import type { Coroutine, Wait, WaitSource } from "./suspended.ts";
@@ -43,6 +44,8 @@ interface Rare {
   shields: number;
   /** Requests that wait for the end of a region; each is due when the task is in no more than `level` regions. */
   deferred: { readonly level: number; readonly message: string | undefined }[];
+  /** What is known of its progress: `ProgressNode`. */
+  progress?: object;
 }
 
 let made = 0;
@@ -83,6 +86,11 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   declare _previous: Task<unknown> | null;
   /** @internal */
   declare _next: Task<unknown> | null;
+  /**
+   * How far it is, with what is below it; undefined when nothing was reported there. It is there once something of progress is
+   * imported, such as `reportProgress`; see there.
+   */
+  declare readonly progress: Progress | undefined;
 
   /**
    * @param body - A coroutine, or a function that returns one or is async.
@@ -468,6 +476,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     this._loop._tasks.remove(this as Task<unknown>);
     this._leaf = null;
     this._settle(state, outcome);
+    current._progress?.finished(this as Task<unknown>);
     current.probe?.finished(this as Task<unknown>);
   }
 

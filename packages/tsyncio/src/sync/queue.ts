@@ -3,9 +3,12 @@
 import { Deque } from "../base/deque.ts";
 import { NEVER } from "../base/duration.ts";
 import { QueueEmpty, QueueFull, QueueShutDown, show } from "../base/errors.ts";
+import { current, runningTask } from "../kernel/current.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, type Operation } from "../kernel/operation.ts";
+import type { ItemCount } from "../kernel/progress.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
+import type { Task } from "../kernel/task.ts";
 import { bindLoop, type LineOptions, type LoopBound, nameIn, orderIn } from "./loop-bound.ts";
 import { type InLine, Waiter, Waiters } from "./waiters.ts";
 
@@ -45,6 +48,10 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
   readonly #unjoined: WaitSource = { describe: () => `${this.describe()}.join (${this.#unfinished} unfinished)` };
   #unfinished = 0;
   #shutDown = false;
+  /** Whose progress the items are: the task that has made the queue, or else the one that waits for them. */
+  #owner: Task<unknown> | null = current._progress === null ? null : (runningTask()?._self() ?? null);
+  /** What is seen of it; from the first `taskDone` on, as without that nobody knows what is done. */
+  #count: ItemCount | null = null;
 
   /**
    * @param maxsize - The greatest number of items; 0 (default) or less means no limit.
@@ -110,6 +117,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     if (this.full()) throw new QueueFull(`Cannot put into ${this.describe()}: it holds ${this.qsize()} of ${this.maxsize}`);
     this.#items.push(item);
     this.#unfinished++;
+    if (this.#count !== null) this.#countPut(this.#count);
     callNext(this.#getters);
   }
 
@@ -133,8 +141,39 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     if (this.#unfinished <= 0) {
       throw new RangeError(`Cannot mark a task of ${this.describe()} done: taskDone() was called once per item already`);
     }
+    if (this.#owner !== null) this.#countDone(this.#owner);
     this.#unfinished--;
     if (this.#unfinished === 0) callAll(this.#joiners);
+  }
+
+  #countPut(count: ItemCount): void {
+    if (count._added) this.#beginCount();
+    else {
+      (count._total as number)++;
+      count._over = false;
+    }
+  }
+
+  /** One of those that are unfinished is done. */
+  #countDone(owner: Task<unknown>): void {
+    const count = this.#count === null || this.#count._added ? this.#beginCount() : this.#count;
+    count._done++;
+    count._over = this.#unfinished === 1;
+    current._progress?.changed(owner);
+  }
+
+  #beginCount(): ItemCount {
+    this.#count = { _done: 0, _total: this.#unfinished, _inTasks: false, _over: false, _added: false };
+    current._progress?.opened(this.#count, this.#owner);
+    return this.#count;
+  }
+
+  /** @internal Somebody waits until all is done. */
+  _joined(): void {
+    if (current._progress !== null && (this.#owner === null || this.#owner.done())) {
+      this.#owner = runningTask()?._self() ?? null;
+      this.#count = null;
+    }
   }
 
   /**
@@ -158,7 +197,9 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     if (options?.immediate === true) {
       while (!this.empty()) {
         this.#items.shift();
-        if (this.#unfinished > 0) this.#unfinished--;
+        if (this.#unfinished === 0) continue;
+        if (this.#count !== null) this.#countDone(this.#owner as Task<unknown>);
+        this.#unfinished--;
       }
       if (this.#unfinished === 0) callAll(this.#joiners);
     }
@@ -346,6 +387,7 @@ class Join<T> extends Waiter<void> {
 
   override _start(): IteratorResult<Suspension, void> {
     if (this._queue._unfinished === 0) return done(undefined);
+    this._queue._joined();
     bindLoop(this._queue);
     this._queue._joiners.join(this);
     return this._wait();
