@@ -21,7 +21,7 @@ export interface Machine {
   readonly libraries: Readonly<Record<string, string>>;
 }
 
-const LIBRARIES = ["effect", "effection", "p-limit", "p-queue", "p-map", "async-mutex", "bluebird", "rxjs"];
+const LIBRARIES = ["effect", "effection", "p-limit", "p-queue", "p-map", "async-mutex", "dataloader", "bluebird", "rxjs"];
 
 export async function describeMachine(columns: readonly Column[]): Promise<Machine> {
   const libraries: Record<string, string> = {};

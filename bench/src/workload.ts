@@ -18,6 +18,7 @@ export const PEERS = [
   "p-queue",
   "p-map",
   "async-mutex",
+  "dataloader",
   "bluebird",
   "rxjs",
   "asyncio",
