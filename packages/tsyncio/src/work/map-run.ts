@@ -4,16 +4,19 @@ import { Deque } from "../base/deque.ts";
 import { ExceptionGroup, isCancelled } from "../base/errors.ts";
 import { type Linked, LinkedList } from "../base/linked-list.ts";
 import { sleep } from "../flow/sleep.ts";
+import { current } from "../kernel/current.ts";
 import { FAILED } from "../kernel/future.ts";
 import type { Runnable } from "../kernel/handle.ts";
 import { type Body, callBody, ensureFuture } from "../kernel/job.ts";
 import { isCoroutine, isGeneratorFunction, isPromiseLike } from "../kernel/kinds.ts";
 import { done, Op, type Operation, type Step } from "../kernel/operation.ts";
+import type { ItemCount } from "../kernel/progress.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import type { Task, TaskBody } from "../kernel/task.ts";
 import type { Guard } from "../sync/lock.ts";
 import { type Results, SKIP, STOP, type Stream } from "./map-results.ts";
 import { cancellationOf, lookAt, openSource, type Reader, type Source, taskHere } from "./map-source.ts";
+import { itemsInTasks } from "./progress-count.ts";
 
 /**
  * Whatever lets tasks in, so many at a time or so often: a Semaphore, a CapacityLimiter, a RateLimiter. Several maps may share
@@ -60,6 +63,7 @@ export class MapRun implements Reader, WaitSource {
   /** Read and not started. */
   readonly #waiting = new Deque<unknown>();
   #driver: Task<unknown> | null = null;
+  readonly #count: ItemCount;
   /** How many shielded regions the driver lies in. */
   #level = 0;
   #source: Source | null = null;
@@ -86,6 +90,7 @@ export class MapRun implements Reader, WaitSource {
     this.#plan = plan;
     this.#results = results;
     this.#onResult = onResult;
+    this.#count = itemsInTasks(plan.items);
   }
 
   get label(): string {
@@ -101,6 +106,7 @@ export class MapRun implements Reader, WaitSource {
     if (this.#left) return;
     if (signal?.aborted) throw signal.reason;
     signal?.addEventListener("abort", this.#onAbort);
+    current._progress?.opened(this.#count, driver);
     try {
       try {
         this.#source = openSource(items, this, driver);
@@ -134,6 +140,7 @@ export class MapRun implements Reader, WaitSource {
         else this.#report(error, "while its source was closed");
       }
     } finally {
+      this.#count._over = true;
       signal?.removeEventListener("abort", this.#onAbort);
       // Only a driver that is closed by hand gets here with tasks left.
       for (const item of this.#running) item._task.cancel();
@@ -302,6 +309,8 @@ export class MapRun implements Reader, WaitSource {
   _onEnd(item: Item): void {
     const { _index: index, _task: task } = item;
     this.#running.remove(item);
+    this.#count._done++;
+    current._progress?.changed(this.#driver as Task<unknown>);
     this.#admitted(index);
     const unwanted = this.#closing || this.#failure !== null || index > this.#stopAt;
     if (task._state === FAILED) this.#onError(index, task.exception(), unwanted);

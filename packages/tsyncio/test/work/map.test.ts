@@ -1542,3 +1542,35 @@ export function* types(): Coroutine<void> {
   // @ts-expect-error: settled results hold the errors
   map([1], (n) => n, { settled: true, stopOnError: false });
 }
+
+test("map(), reports by itself how many of its items are done, and what their tasks report, to the task that drives it", async () => {
+  await virtually(function* () {
+    const seen: [done: number | undefined, total: number | undefined][] = [];
+    const mapping = createTask(
+      map(
+        [1, 2, 3, 4],
+        function* (item) {
+          yield* sleep(item);
+          return item;
+        },
+        { concurrency: 2 },
+      ),
+    );
+    for (let i = 0; i < 6; i++) {
+      yield* sleep(1);
+      yield* sleep(0);
+      yield* sleep(0);
+      seen.push([mapping.progress?.done, mapping.progress?.total]);
+    }
+    yield* mapping;
+
+    expect(seen).toEqual([
+      [1, 4],
+      [2, 4],
+      [2, 4],
+      [3, 4],
+      [3, 4],
+      [4, 4],
+    ]);
+  });
+});

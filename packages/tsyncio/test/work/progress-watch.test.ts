@@ -242,22 +242,73 @@ describe("onProgress()", () => {
     stop();
   });
 
-  test("follows from one program to the next", async () => {
+  test("follows from one program to the next, and is idle where nothing happens", async () => {
     const seen: unknown[] = [];
-    using _ = onProgress((each) => void seen.push([each.name, each.done, each.state]), { interval: 10 });
+    using _ = onProgress((each) => void seen.push([each.name, each.done, each.state]), { interval: 0 });
     await virtually(counting(2));
     await virtually(async () => {
       reportProgress({ done: 5 });
-      await sleep(1);
+      await sleep("1h");
     });
 
     expect(seen).toEqual([
       ["Task-1", 0, "running"],
+      ["Task-1", 1, "running"],
       ["Task-1", 2, "finished"],
       ["Task-1", 5, "running"],
       ["Task-1", 5, "finished"],
     ]);
   });
+
+  test("leaves no timer behind when all have ended", async () => {
+    const host = new VirtualHost();
+    using _ = onProgress(() => {}, { interval: "1h" });
+    await run(counting(10), { loop: new EventLoop({ host }) });
+    await run(sleep(5), { loop: new EventLoop({ host }) });
+
+    expect(host.now()).toBe(15);
+  });
+
+  test("tells of a message far below, though no number changes", async () => {
+    const seen: unknown[] = [];
+    await virtually(function* () {
+      using _ = onProgress(({ children: [parent] }) => void seen.push(parent?.children[0]?.message), { interval: 1 });
+      const task = createTask(function* () {
+        yield* createTask(function* () {
+          reportProgress({ message: "one" });
+          yield* sleep(10);
+          reportProgress({ message: "two" });
+          yield* sleep(10);
+        });
+      });
+      yield* sleep(15);
+      task.cancel();
+      yield* task.join();
+    });
+
+    expect(seen.slice(0, 2)).toEqual(["one", "two"]);
+  });
+
+  test.for([0, 1, 2] as const)(
+    "counts all that have ended in turns one after the other, with an interval of %i ms",
+    async (interval) => {
+      const counts: unknown[] = [];
+      await virtually(function* () {
+        onProgress(({ done, total, state }) => state === "running" && counts.push([done, total]), { interval });
+        yield* taskGroup(function* (group) {
+          for (let n = 0; n < 20; n++) {
+            group.createTask(function* () {
+              for (let turn = 0; turn < n; turn++) yield* sleep(0);
+            });
+          }
+          yield* sleep(10);
+          counts.push("now");
+        });
+      });
+
+      expect(counts[counts.indexOf("now") - 1]).toEqual([20, 20]);
+    },
+  );
 
   test("with interval 0 looks at each turn; with Infinity it tells the first state and the ends", async () => {
     const often: unknown[] = [];

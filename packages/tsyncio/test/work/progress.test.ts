@@ -403,6 +403,32 @@ describe("the tree", () => {
     });
   });
 
+  test("shows the numbers of its children, where a task has said only what it does", async () => {
+    await virtually(function* () {
+      const [, progress] = yield* watched(function* () {
+        reportProgress({ message: "copying", unit: "files" });
+        yield* gather(reporting({ done: 5, total: 10, unit: "bytes" }));
+      });
+
+      expect(brief(progress)).toEqual([5, 10, "bytes", 0.5]);
+      expect(progress?.message).toBe("copying");
+    });
+  });
+
+  test("lets a task that has ended keep none of those above it", async () => {
+    await virtually(function* () {
+      let child: Task<void> | undefined;
+      yield* createTask(function* () {
+        child = createTask(reporting({ done: 1 }, 1));
+        yield* child;
+      });
+
+      const node = (child as unknown as { _rare: { progress: { parent: unknown } } })._rare.progress;
+      expect(node.parent).toBeNull();
+      expect(child?.progress?.parentId).toBeGreaterThan(0);
+    });
+  });
+
   test("has a place for a task that tells nothing itself, between those that do", async () => {
     await virtually(function* () {
       const [task, progress] = yield* watched(function* () {
@@ -581,6 +607,25 @@ describe("what counts by itself", () => {
     });
   });
 
+  test("a group that is empty now and then goes on counting, also when somebody looks meanwhile", async () => {
+    await virtually(function* () {
+      const [, progress] = yield* watched(
+        () =>
+          taskGroup(function* (group) {
+            for (let n = 0; n < 3; n++) {
+              yield* group.createTask(() => {});
+              yield* sleep(0);
+              void (currentTask() as Task<unknown>).progress;
+            }
+            group.createTask(sleep(10));
+          }),
+        1,
+      );
+
+      expect(brief(progress)).toEqual([3, 4, "tasks", 0.75]);
+    });
+  });
+
   test("gather() that has failed goes on counting", async () => {
     await virtually(function* () {
       const task = createTask(function* () {
@@ -658,6 +703,24 @@ describe("what counts by itself", () => {
       expect(brief(progress)).toEqual([4, 10, "items", 0.4]);
       yield* task;
       expect(brief(task.progress)).toEqual([10, 10, "items", 1]);
+    });
+  });
+
+  test("items of a Queue are not halved by what a worker says of itself", async () => {
+    await virtually(function* () {
+      const [, progress] = yield* watched(function* () {
+        const queue = new Queue<number>();
+        for (let n = 0; n < 4; n++) yield* queue.put(n);
+        createTask(function* () {
+          reportProgress({ done: 1, total: 2 });
+          yield* queue.get();
+          queue.taskDone();
+          yield* sleep(10);
+        });
+        yield* sleep(10);
+      });
+
+      expect(brief(progress)).toEqual([1, 4, "items", 0.25]);
     });
   });
 
@@ -962,6 +1025,18 @@ describe("track()", () => {
         },
       ]);
       expect(task.progress).toMatchObject({ done: 4, total: 4, children: [] });
+    });
+  });
+
+  test("counts nothing more after its end", async () => {
+    await virtually(function* () {
+      const task = createTask(() => {
+        const items = track([1, 2])[Symbol.iterator]();
+        for (let n = 0; n < 5; n++) items.next();
+      });
+      yield* task;
+
+      expect(brief(task.progress)).toEqual([2, 2, undefined, 1]);
     });
   });
 
