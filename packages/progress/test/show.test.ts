@@ -185,6 +185,7 @@ describe("showProgress() as bars", () => {
 
   test("is shown once on a stream, and again after it was stopped", () => {
     const stream = new Terminal();
+    const exits = process.listenerCount("exit");
     const first = show({ stream, mode: "bars" });
     const second = show({ stream, mode: "bars" });
     second.stop();
@@ -195,6 +196,7 @@ describe("showProgress() as bars", () => {
     third.stop();
 
     expect([during, after, stream.listenerCount("resize")]).toEqual([1, 1, 0]);
+    expect(process.listenerCount("exit")).toBe(exits);
     expect(stream.raw).toBe("");
   });
 });
