@@ -2,14 +2,15 @@
 
 import { stat, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { type Coroutine, createTask, ensureFuture, KeyboardInterrupt, run } from "tsyncio";
+import { showProgress } from "@tsyncio/progress";
+import { type Coroutine, createTask, currentTask, ensureFuture, KeyboardInterrupt, run, type Task } from "tsyncio";
 import { Audit } from "./audit.ts";
 import { checkDemo } from "./demo-check.ts";
 import { openDemoSite, type PlantedFault } from "./demo-site.ts";
 import { isBrokenLink } from "./findings.ts";
 import { serveFolder } from "./folder-server.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
-import { showProgress } from "./progress.ts";
+import { followProgress } from "./progress.ts";
 import { formatDemoCheck, formatSummary, formatTables, makeReport, type Report } from "./report.ts";
 
 interface OpenSite {
@@ -31,13 +32,15 @@ function* main(options: Options): Coroutine<number> {
 
 function* auditAndReport(site: OpenSite, options: Options): Coroutine<number> {
   const audit = new Audit(site.start, options);
-  const progress = options.quiet ? undefined : createTask(showProgress(audit, process.stderr), { name: "progress" });
+  const bars = options.quiet ? undefined : showProgress({ clear: true });
+  const progress = bars && createTask(followProgress(audit, currentTask() as Task<unknown>), { name: "progress" });
   let report: Report | undefined;
   try {
     yield* audit.run();
   } finally {
     // Here by Ctrl-C as well: what is known by now is reported before the cancellation goes on.
     if (progress) yield* progress.cancelAndWait();
+    bars?.stop();
     report = makeReport(audit);
     if (site.planted && report.stoppedBy === null) report.demo = checkDemo(site.planted, report.findings);
     yield* ensureFuture(publish(report, options));
