@@ -150,7 +150,7 @@ test("main reports what it has and exits with 130 when SIGINT comes [real]", { t
   });
   const output = collect(child);
   try {
-    await output.until(/[1-9]\d* checked/);
+    await output.until(/[1-9]\d*\/\d+ URLs/);
     child.kill("SIGINT");
     const [code, signal] = await once(child, "close");
 
