@@ -4,7 +4,7 @@ import { styleText } from "node:util";
 import type { Progress } from "tsyncio";
 import { formatCount, formatElapsed, formatPercent, formatRate, formatTime } from "./format.ts";
 import { labelOf, rowsOf } from "./rows.ts";
-import { cut, pad, widthOf } from "./text.ts";
+import { cut, pad, squeeze, widthOf } from "./text.ts";
 
 /** How a frame is drawn. */
 export interface FrameOptions {
@@ -112,7 +112,7 @@ export function renderFrame(trees: readonly Progress[], options: FrameOptions = 
   );
   const result = lines.map(({ progress, label, indent, cells }) => {
     const { paint } = look;
-    const name = cut(indent + label.name, columns.label, look.ellipsis);
+    const name = cut(indent, columns.label, "") + squeeze(label.name, columns.label - indent.length, look.ellipsis);
     const room = columns.label - widthOf(name) - 1;
     const message = label.message === "" || room < 2 ? "" : cut(label.message, room, look.ellipsis);
     const padding = " ".repeat(Math.max(0, columns.label - widthOf(name) - (message === "" ? 0 : 1 + widthOf(message))));

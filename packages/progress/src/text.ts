@@ -44,6 +44,18 @@ export function cut(text: string, width: number, mark: string): string {
   return result + mark;
 }
 
+/** At most so many columns of a name: its beginning and its end, which often is what tells it from others. */
+export function squeeze(text: string, width: number, mark: string): string {
+  const room = width - widthOf(mark);
+  if (widthOf(text) <= width || room < 6) return cut(text, width, mark);
+  const parts = [...graphemes.segment(text)].map(({ segment }) => segment);
+  let end = "";
+  for (let part = parts.pop(); part !== undefined && widthOf(part + end) <= Math.ceil((room * 2) / 3); part = parts.pop()) {
+    end = part + end;
+  }
+  return cut(text, width - widthOf(end), mark) + end;
+}
+
 /** The text with spaces behind it, up to a width. */
 export function pad(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - widthOf(text)));

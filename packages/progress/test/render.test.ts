@@ -65,7 +65,7 @@ describe("renderFrame()", () => {
       "  index.html part 3",
       "  index.html",
       "  in…",
-      "…",
+      "",
     ]);
     for (const [index, width] of [120, 60, 50, 40, 30, 20, 12, 5, 1].entries()) {
       for (const line of drawn[index] ?? []) expect(widthOf(line)).toBeLessThanOrEqual(width);
@@ -117,10 +117,21 @@ describe("renderFrame()", () => {
     expect(line).toMatch(/^a bred x {2}y z ! [━─]+$/);
   });
 
+  test("cuts long names in the middle, as their ends tell them apart", () => {
+    const names = [1, 12].map((n) => picture({ name: `https://example.org/shop/page-${n}.html`, done: n, total: 20 }));
+
+    expect(renderFrame(names, { width: 50 })).toEqual(
+      ["https:…p/page-1.html ╸", "https:…/page-12.html ━"].map((label) => expect.stringContaining(label)),
+    );
+    for (const width of [60, 40, 30, 20, 10, 3]) {
+      for (const line of renderFrame(names, { width })) expect(widthOf(line)).toBeLessThanOrEqual(width);
+    }
+  });
+
   test("cuts wide characters and emoji where they fit", () => {
     const [line = ""] = renderFrame([picture({ name: "日本語のファイル🎉🎉🎉🎉", done: 1, total: 2 })], { width: 34 });
 
-    expect(line).toMatch(/^日本語のファ… /);
+    expect(line).toMatch(/^日本…🎉🎉🎉🎉 /);
     expect(widthOf(line)).toBeLessThanOrEqual(34);
   });
 

@@ -55,10 +55,21 @@ export interface ItemCount {
 /** What counts by itself, and is asked when somebody looks. */
 export type Countable = JobCount | ItemCount;
 
+/** Where counts are opened that outlive the step that asks for it: the progress of a task, which it does not keep once that has ended. */
+export interface ProgressPlace {
+  /** The task has ended: what is opened counts for nobody. */
+  readonly over: boolean;
+  open(count: Countable): void;
+  /** The numbers of something that was opened have changed. */
+  changed(): void;
+}
+
 /** What the kernel and its users tell those that keep account of progress. */
 export interface ProgressTools {
   /** Something that counts begins, in the task that runs, or in another. */
   opened(count: Countable, task?: Task<unknown> | null): void;
+  /** The place of the running task; null outside of any. */
+  here(): ProgressPlace | null;
   /** A set for the tasks of a group of the running task, which counts those that it gets. */
   tasks(): Set<Task<unknown>>;
   /** The numbers of something that counts have changed, in this task. */

@@ -3,12 +3,11 @@
 import { Deque } from "../base/deque.ts";
 import { NEVER } from "../base/duration.ts";
 import { QueueEmpty, QueueFull, QueueShutDown, show } from "../base/errors.ts";
-import { current, runningTask } from "../kernel/current.ts";
+import { current } from "../kernel/current.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, type Operation } from "../kernel/operation.ts";
-import type { ItemCount } from "../kernel/progress.ts";
+import type { ItemCount, ProgressPlace } from "../kernel/progress.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
-import type { Task } from "../kernel/task.ts";
 import { bindLoop, type LineOptions, type LoopBound, nameIn, orderIn } from "./loop-bound.ts";
 import { type InLine, Waiter, Waiters } from "./waiters.ts";
 
@@ -49,7 +48,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
   #unfinished = 0;
   #shutDown = false;
   /** Whose progress the items are: the task that has made the queue, or else the one that waits for them. */
-  #owner: Task<unknown> | null = current._progress === null ? null : (runningTask()?._self() ?? null);
+  #place: ProgressPlace | null = current._progress?.here() ?? null;
   /** What is seen of it; from the first `taskDone` on, as without that nobody knows what is done. */
   #count: ItemCount | null = null;
 
@@ -141,7 +140,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
     if (this.#unfinished <= 0) {
       throw new RangeError(`Cannot mark a task of ${this.describe()} done: taskDone() was called once per item already`);
     }
-    if (this.#owner !== null) this.#countDone(this.#owner);
+    if (this.#place !== null) this.#countDone(this.#place);
     this.#unfinished--;
     if (this.#unfinished === 0) callAll(this.#joiners);
   }
@@ -155,25 +154,24 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
   }
 
   /** One of those that are unfinished is done. */
-  #countDone(owner: Task<unknown>): void {
+  #countDone(place: ProgressPlace): void {
     const count = this.#count === null || this.#count._added ? this.#beginCount() : this.#count;
     count._done++;
     count._over = this.#unfinished === 1;
-    current._progress?.changed(owner);
+    place.changed();
   }
 
   #beginCount(): ItemCount {
     this.#count = { _done: 0, _total: this.#unfinished, _inTasks: false, _over: false, _added: false };
-    current._progress?.opened(this.#count, this.#owner);
+    this.#place?.open(this.#count);
     return this.#count;
   }
 
   /** @internal Somebody waits until all is done. */
   _joined(): void {
-    if (current._progress !== null && (this.#owner === null || this.#owner.done())) {
-      this.#owner = runningTask()?._self() ?? null;
-      this.#count = null;
-    }
+    if (this.#place?.over === false) return;
+    this.#place = current._progress?.here() ?? null;
+    this.#count = null;
   }
 
   /**
@@ -198,7 +196,7 @@ export class Queue<T> implements LoopBound, AsyncIterable<T> {
       while (!this.empty()) {
         this.#items.shift();
         if (this.#unfinished === 0) continue;
-        if (this.#count !== null) this.#countDone(this.#owner as Task<unknown>);
+        if (this.#place !== null && this.#count !== null) this.#countDone(this.#place);
         this.#unfinished--;
       }
       if (this.#unfinished === 0) callAll(this.#joiners);

@@ -89,10 +89,7 @@ export class Listener implements Listening {
 
   readonly #onEndsTurn = (): void => {
     this.#endsSoon = null;
-    if (this.#stopped) return;
-    this.#tellEnds();
-    // Nobody is left who could change anything.
-    if (!tracker.anybody()) this.#rest(null);
+    if (!this.#stopped) this.#tellEnds();
   };
 
   readonly #onTurn = (): void => {
@@ -100,7 +97,7 @@ export class Listener implements Listening {
     this.#soon = null;
     if (this.#stopped || loop === null) return;
     this.#tellAll();
-    this.#rest(tracker.anybody() ? loop : null);
+    this.#rest(loop);
   };
 
   /** Lets the interval pass; on no loop: ends that. */

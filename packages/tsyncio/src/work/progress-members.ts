@@ -1,17 +1,16 @@
 /** The tasks of a group, counted: a TaskGroup keeps them in this set, if it is there. */
 
-import type { JobCount } from "../kernel/progress.ts";
+import type { JobCount, ProgressPlace } from "../kernel/progress.ts";
 import type { Task } from "../kernel/task.ts";
 
 /** PERF  a group that counted by itself would cost each page that uses groups. */
 export class Members extends Set<Task<unknown>> implements JobCount {
   _made = 0;
-  readonly #onFirst: (count: Members) => void;
+  readonly #place: ProgressPlace;
 
-  /** @param onFirst - Told of the first task, and of the first one after all before were added to what is over. */
-  constructor(onFirst: (count: Members) => void) {
+  constructor(place: ProgressPlace) {
     super();
-    this.#onFirst = onFirst;
+    this.#place = place;
   }
 
   get _left(): number {
@@ -19,7 +18,8 @@ export class Members extends Set<Task<unknown>> implements JobCount {
   }
 
   override add(task: Task<unknown>): this {
-    if (this._made++ === 0) this.#onFirst(this);
+    // The first one, or the first after all before were added to what is over.
+    if (this._made++ === 0) this.#place.open(this);
     return super.add(task);
   }
 }

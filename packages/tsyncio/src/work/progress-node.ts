@@ -2,7 +2,7 @@
 
 import type { Linked } from "../base/linked-list.ts";
 import { CANCELLED, FAILED } from "../kernel/future.ts";
-import type { Countable, ItemCount, Progress } from "../kernel/progress.ts";
+import type { Countable, ItemCount, Progress, ProgressPlace } from "../kernel/progress.ts";
 import type { Task } from "../kernel/task.ts";
 import { Members } from "./progress-members.ts";
 import { Rate, timeToGo } from "./progress-rate.ts";
@@ -60,6 +60,8 @@ export class ProgressNode implements Linked<ProgressNode> {
   own: Account | null = null;
   /** The `track`s that are under way, outermost first. */
   tracks: Account[] | null = null;
+  /** For those that open counts in it later. */
+  place: (ProgressPlace & { node: ProgressNode | null }) | null = null;
   startedAt: number;
   endedAt: number | undefined = undefined;
   /** Grows when what is to be seen changes, here or below; rates and times do not count. */

@@ -3,7 +3,7 @@
 import { LinkedList } from "../base/linked-list.ts";
 import { current, runningLoop, runningTask } from "../kernel/current.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import type { Countable, Progress, ProgressTools } from "../kernel/progress.ts";
+import type { Countable, Progress, ProgressPlace, ProgressTools } from "../kernel/progress.ts";
 import { Task } from "../kernel/task.ts";
 import { newGatherIn } from "./progress-gather.ts";
 import { Members } from "./progress-members.ts";
@@ -31,6 +31,28 @@ interface Book {
   turn: number;
 }
 
+class Place implements ProgressPlace {
+  /** Null when the task has ended. */
+  node: ProgressNode | null;
+
+  constructor(node: ProgressNode) {
+    this.node = node;
+  }
+
+  get over(): boolean {
+    return this.node === null;
+  }
+
+  open(count: Countable): void {
+    this.node?.open(count);
+    this.changed();
+  }
+
+  changed(): void {
+    if (this.node !== null) tracker.changed(this.node.task);
+  }
+}
+
 class Tracker implements ProgressTools {
   readonly listeners: Set<Listening> = new Set<Listening>();
   readonly #books = new Map<EventLoop, Book>();
@@ -44,8 +66,16 @@ class Tracker implements ProgressTools {
   }
 
   tasks(): Set<AnyTask> {
+    const place = this.here();
+    return place === null ? new Set() : new Members(place);
+  }
+
+  here(): ProgressPlace | null {
     const task = runningTask();
-    return task === null ? new Set() : new Members((count) => this.opened(count, task));
+    const node = task === null ? null : this.nodeOf(task);
+    if (node === null) return null;
+    node.place ??= new Place(node);
+    return node.place;
   }
 
   /** The node of a task; null when the task has ended without one. */
@@ -89,8 +119,9 @@ class Tracker implements ProgressTools {
     for (const child of children ?? []) attach(child, parent);
     book.tree.remove(node);
     book.makers.delete(task.id);
-    // One that is kept must not keep its ancestors.
+    // One that is kept must not keep its ancestors; nor what has asked for its place, the task.
     node.parent = null;
+    if (node.place !== null) node.place.node = null;
     for (const each of this.listeners) each.ended(node, parent === null);
   }
 
@@ -103,13 +134,6 @@ class Tracker implements ProgressTools {
     if (node === undefined) return [];
     lookAt([node]);
     return [node];
-  }
-
-  /** Whether any task has something to tell. */
-  anybody(): boolean {
-    for (const { loop, fresh, tree } of this.#books.values())
-      if (!loop.isClosed() && fresh.length + tree.length > 0) return true;
-    return false;
   }
 
   /** Those that count for nobody, after a look at all, in order of their beginning. */

@@ -260,15 +260,6 @@ describe("onProgress()", () => {
     ]);
   });
 
-  test("leaves no timer behind when all have ended", async () => {
-    const host = new VirtualHost();
-    using _ = onProgress(() => {}, { interval: "1h" });
-    await run(counting(10), { loop: new EventLoop({ host }) });
-    await run(sleep(5), { loop: new EventLoop({ host }) });
-
-    expect(host.now()).toBe(15);
-  });
-
   test("tells of a message far below, though no number changes", async () => {
     const seen: unknown[] = [];
     await virtually(function* () {
@@ -289,26 +280,29 @@ describe("onProgress()", () => {
     expect(seen.slice(0, 2)).toEqual(["one", "two"]);
   });
 
-  test.for([0, 1, 2] as const)(
-    "counts all that have ended in turns one after the other, with an interval of %i ms",
-    async (interval) => {
-      const counts: unknown[] = [];
+  test.for([0, 1, 2, 3, 4, 5])("counts a task that ends %i turns after somebody has reported", async (turns) => {
+    for (const first of [true, false]) {
+      const told: unknown[] = [];
       await virtually(function* () {
-        onProgress(({ done, total, state }) => state === "running" && counts.push([done, total]), { interval });
+        onProgress(({ done, total, state }) => state === "running" && told.push([done, total]), { interval: 10 });
         yield* taskGroup(function* (group) {
-          for (let n = 0; n < 20; n++) {
-            group.createTask(function* () {
-              for (let turn = 0; turn < n; turn++) yield* sleep(0);
-            });
-          }
-          yield* sleep(10);
-          counts.push("now");
+          const ending = function* () {
+            for (let turn = 0; turn < turns; turn++) yield* sleep(0);
+          };
+          if (first) group.createTask(ending);
+          group.createTask(function* () {
+            reportProgress({ message: "here" });
+            yield* sleep("1h");
+          });
+          if (!first) group.createTask(ending);
+          yield* sleep("1m");
+          told.push("now");
         });
       });
 
-      expect(counts[counts.indexOf("now") - 1]).toEqual([20, 20]);
-    },
-  );
+      expect(told[told.indexOf("now") - 1], String(first)).toEqual([1, 2]);
+    }
+  });
 
   test("with interval 0 looks at each turn; with Infinity it tells the first state and the ends", async () => {
     const often: unknown[] = [];
