@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   asCompleted,
   type Coroutine,
@@ -5,6 +7,7 @@ import {
   currentTask,
   forEach,
   gather,
+  onProgress,
   type Progress,
   Queue,
   reportProgress,
@@ -1127,4 +1130,40 @@ test("task.progress, tells the last state, also when the loop is closed [real]",
   });
 
   expect((inside as unknown as Task<unknown>).progress).toMatchObject({ done: 1, state: "finished" });
+});
+
+test("a Queue, a group and a listener that are kept, do not keep a task that has ended, nor its result", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const kept: unknown[] = [];
+  const ended: WeakRef<object>[] = [];
+  using stop = onProgress(() => {});
+  kept.push(stop);
+  await virtually(async () => {
+    const make = (): void => {
+      const task = createTask(async () => {
+        const queue = new Queue<number>();
+        kept.push(queue);
+        queue.putNowait(1);
+        queue.getNowait();
+        queue.taskDone();
+        await taskGroup(async (group) => {
+          kept.push(group);
+          group.createTask(sleep(1));
+        });
+        await gather(sleep(1), () => reportProgress({ done: 1 }));
+        const result = { large: true };
+        ended.push(new WeakRef(result));
+        return result;
+      });
+      ended.push(new WeakRef(task));
+    };
+    make();
+    await sleep(500);
+  });
+  await new Promise((resolve) => setTimeout(resolve));
+  collect();
+
+  expect(kept).toHaveLength(3);
+  expect(ended.map((each) => each.deref())).toEqual([undefined, undefined]);
 });
