@@ -462,7 +462,7 @@ export class EventLoop {
   readonly #timerFired = (): void => {
     this.#timer = undefined;
     this.#timerAt = NEVER;
-    if (!this.#awake && this.#running) this.#begin();
+    if (!this.#awake) this.#begin();
   };
 
   readonly #turns = (): void => {
@@ -518,10 +518,11 @@ export class EventLoop {
       this.#awake = false;
     }
     this._settling = false;
-    if (this._ready.length > 0 || this.#stopping) {
-      this.#setTimer(NEVER);
-      this.#wake(this.#now);
-    } else this.#setTimer(this._timers.next());
+    const next = this._timers.next();
+    // The host's timers take a millisecond at least, even for what is due already.
+    const idle = this._ready.length === 0 && !this.#stopping && next > this._host.now();
+    this.#setTimer(idle ? next : NEVER);
+    if (!idle) this.#wake(this.#now);
   };
 
   /** Puts due timers behind what is ready, and takes the snapshot: what becomes ready from now on waits for the next turn. */

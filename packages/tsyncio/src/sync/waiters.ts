@@ -34,7 +34,7 @@ export abstract class Waiter<T> extends Op<T> implements InLine {
 
 export class Waiters extends LinkedList<InLine> {
   /** @internal Who goes first, where that is not whoever came first. */
-  readonly _order: LineOrder | null;
+  declare readonly _order: LineOrder | null;
 
   constructor(order: LineOrder | null = null) {
     super();

@@ -323,3 +323,27 @@ test.each([0.001, 0.05, 0.3, 5])(
     expect(Math.max(...host.slices)).toBeLessThanOrEqual(2 + Math.max(0.3, cost) + 1e-6);
   },
 );
+
+test("callLater() needs no timer of the host, when it is due before the async functions have gone on", async () => {
+  const delays: number[] = [];
+  class AskedHost extends VirtualHost {
+    override wakeAt(when: number, callback: () => void): unknown {
+      delays.push(when - this.now());
+      return super.wakeAt(when, callback);
+    }
+  }
+  const loop = new EventLoop({ host: new AskedHost() });
+  await loop.runUntilComplete(async () => {
+    const resumed = new Future<void>();
+    const fired = new Future<void>();
+    loop.callSoon(() => {
+      loop.callSoon(() => loop.callLater(0, () => fired.setResult()));
+      resumed.setResult();
+    });
+    await resumed;
+    await fired;
+    await sleep(5);
+  });
+
+  expect(delays).toEqual([5]);
+});
