@@ -316,7 +316,7 @@ export class Batcher<K, V, C = K> implements WaitSource {
 
   /** The batch for a new key: one that is due and waits for others to end takes more, while it has room. */
   #collecting(loop: EventLoop): Batch<K, V, C> {
-    const last = this.#due[this.#due.length - 1];
+    const last = this.#due.at(-1);
     if (last !== undefined && last.entries.size < this.maxSize) return last;
     if (this.#open === null) {
       const batch = new Batch<K, V, C>();
@@ -390,7 +390,11 @@ export class Batcher<K, V, C = K> implements WaitSource {
       if (isCancelled(error)) throw error;
       return;
     }
-    for (const [index, entry] of entries.entries()) this.#answer(entry, answerOf(answers, index, entry.id, this._title()));
+    const title = this._title();
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry<K, V, C>;
+      this.#answer(entry, answerOf(answers, i, entry.id, title));
+    }
     this.#over(batch, null);
   }
 
@@ -410,7 +414,7 @@ export class Batcher<K, V, C = K> implements WaitSource {
 
   #settle(entry: Entry<K, V, C>, answer: Cached<V>): void {
     this.#forget(entry);
-    for (const each of entry) {
+    for (let each = entry.first; each !== null; each = entry.first) {
       entry.leave(each);
       (each as Claim<V>)._settled(answer);
     }

@@ -189,37 +189,41 @@ export class Load<V> extends LoadWait<V> implements Claim<V> {
 
 /** The place of one of many keys in its line. */
 class Part<V> implements Claim<V> {
-  _previous: InLine | null = null;
-  _next: InLine | null = null;
-  inLine = false;
-  readonly entry: AnyEntry;
-  readonly #index: number;
-  readonly #whole: LoadMany<V>;
+  // PERF  assigned in the constructor, as one is made for each key.
+  declare _previous: InLine | null;
+  declare _next: InLine | null;
+  declare inLine: boolean;
+  declare readonly _entry: AnyEntry;
+  declare readonly _index: number;
+  declare readonly _whole: LoadMany<V>;
 
   constructor(whole: LoadMany<V>, index: number, entry: AnyEntry) {
-    this.#whole = whole;
-    this.#index = index;
-    this.entry = entry;
+    this._previous = null;
+    this._next = null;
+    this.inLine = false;
+    this._whole = whole;
+    this._index = index;
+    this._entry = entry;
   }
 
   get _stage(): number {
-    return this.#whole._stage;
+    return this._whole._stage;
   }
 
   get _waiting(): unknown {
-    return this.#whole._waiting;
+    return this._whole._waiting;
   }
 
   cancelled(): boolean {
-    return this.#whole.cancelled();
+    return this._whole.cancelled();
   }
 
   _wake(): boolean {
-    return this.#whole._wake();
+    return this._whole._wake();
   }
 
   _settled(answer: Cached<V>): void {
-    this.#whole._partSettled(this.#index, answer);
+    this._whole._partSettled(this._index, answer);
   }
 }
 
@@ -241,17 +245,21 @@ export class LoadMany<V> extends LoadWait<(V | Error)[]> {
 
   override _start(): IteratorResult<Suspension, (V | Error)[]> {
     try {
-      for (const [index, key] of this._keys.entries()) {
-        const found = this._loader._seek(key);
+      let stopped = false;
+      for (let i = 0; i < this._keys.length && !stopped; i++) {
+        const found = this._loader._seek(this._keys[i]);
         if (found instanceof Entry) {
-          const part = new Part<V>(this, index, found);
+          const part = new Part<V>(this, i, found);
           this._parts.push(part);
-          this._missing++;
+          this._answers.push(undefined);
           claim(found, part);
-        } else this._answers[index] = found as Cached<V>;
-        if (this._stops(this._answers[index])) break;
+        } else {
+          this._answers.push(found as Cached<V>);
+          stopped = this._stops(found as Cached<V>);
+        }
       }
-      if (this._missing === 0 || this._answers.some((each) => this._stops(each))) {
+      this._missing = this._parts.length;
+      if (this._missing === 0 || stopped) {
         this._abandon();
         return done(this._result());
       }
@@ -278,7 +286,7 @@ export class LoadMany<V> extends LoadWait<(V | Error)[]> {
   }
 
   override _leaveAll(): AnyBatch[] {
-    return this._parts.flatMap((part) => unclaim(this._loader, part.entry, part) ?? []);
+    return this._parts.flatMap((part) => unclaim(this._loader, part._entry, part) ?? []);
   }
 
   override _result(): (V | Error)[] {

@@ -62,7 +62,7 @@ export class SlidingWindow implements Meter {
 
   charge(cost: number, now: number): void {
     this.#used += cost;
-    const last = this.#entries[this.#entries.length - 1];
+    const last = this.#entries.at(-1);
     if (last !== undefined && this.#head < this.#entries.length && last.at === now) last.cost += cost;
     else this.#entries.push({ at: now, cost });
   }
