@@ -2,8 +2,8 @@
 
 import { CancelledError } from "../base/errors.ts";
 import { FAILED, Future } from "../kernel/future.ts";
-import { ensureFuture, identity, type Job, notAJob } from "../kernel/job.ts";
-import { isCoroutine, isPromiseLike } from "../kernel/kinds.ts";
+import { ensureFuture, type Job, notAJob } from "../kernel/job.ts";
+import { isCoroutine, isPromiseLike, isTaken } from "../kernel/kinds.ts";
 import { type EventLoop, getEventLoop } from "../kernel/loop.ts";
 import { Task } from "../kernel/task.ts";
 
@@ -85,21 +85,19 @@ class Gathering extends Future<unknown[]> {
   constructor(loop: EventLoop, jobs: readonly Job<unknown>[], returnExceptions: boolean) {
     super(undefined, loop);
     this.#returnExceptions = returnExceptions;
-    const futures = new Map<unknown, Future<unknown>>();
+    const childDone = (child: Future<unknown>): void => this.#childDone(child);
+    const options = { loop };
     // Eager tasks may be done by now; they count when all are there.
     const early: Future<unknown>[] = [];
     for (const job of jobs) {
-      const key = identity(job);
-      let child = futures.get(key);
-      if (child === undefined) {
-        child = ensureFuture(job, { loop });
-        futures.set(key, child);
-        if (child.done()) early.push(child);
-        else child.addDoneCallback((future) => this.#childDone(future));
-      }
+      // What is for one use, and was given before, is one child; it counts at each of its places.
+      const again = isTaken(job) ? jobs.indexOf(job) : NaN;
+      const child = this.#children[again] ?? ensureFuture(job, options);
+      if (child.done()) early.push(child);
+      else child.addDoneCallback(childDone);
       this.#children.push(child);
     }
-    this.#left = futures.size;
+    this.#left = jobs.length;
     for (const child of early) this.#childDone(child);
   }
 

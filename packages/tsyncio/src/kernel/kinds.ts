@@ -58,6 +58,12 @@ export function take(coroutine: object): void {
   } else mark(coroutine);
 }
 
+/** Whether a task has taken it: what is for one use is used up then. */
+export function isTaken(value: unknown): boolean {
+  const marked = value as { [TAKEN]?: boolean; _stage?: number };
+  return marked[TAKEN] === true || (!isGenerator(value) && (marked._stage as number) > 0);
+}
+
 export function reused(what: string): RuntimeError {
   return new RuntimeError(`Cannot await ${what} again: it is for one use; call its function again`, "COROUTINE_REUSED");
 }
