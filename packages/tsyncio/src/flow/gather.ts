@@ -91,8 +91,8 @@ class Gathering extends Future<unknown[]> {
     const early: Future<unknown>[] = [];
     for (const job of jobs) {
       // What is for one use, and was given before, is one child; it counts at each of its places.
-      const again = isTaken(job) ? jobs.indexOf(job) : NaN;
-      const child = this.#children[again] ?? ensureFuture(job, options);
+      const given = isTaken(job) ? this.#children[jobs.indexOf(job)] : null;
+      const child = given ?? ensureFuture(job, options);
       if (child.done()) early.push(child);
       else child.addDoneCallback(childDone);
       this.#children.push(child);
@@ -129,10 +129,11 @@ class Gathering extends Future<unknown[]> {
       return;
     }
     if (this.#left > 0) return;
-    const results = this.#children.map((each) => {
-      if (!each.cancelled()) return each.exception() ?? each.result();
-      return new CancelledError(typeof each._outcome === "string" ? each._outcome : "");
-    });
+    const results = this.#children.map((each) =>
+      each.cancelled()
+        ? new CancelledError(typeof each._outcome === "string" ? each._outcome : "")
+        : (each.exception() ?? each.result()),
+    );
     if (this.#cancelRequested) {
       const last = this.#children.at(-1) as Future<unknown>;
       const message = last instanceof Task ? last._cancelMessage() : undefined;

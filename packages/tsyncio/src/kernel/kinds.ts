@@ -51,11 +51,10 @@ export function isGenerator(value: unknown): boolean {
 /** Claims a coroutine for a task. A plain generator tells nothing of its past, so it is marked. */
 export function take(coroutine: object): void {
   if (coroutine instanceof Future) return;
-  const marked = coroutine as { [TAKEN]?: boolean; _claim?(): void };
+  const marked = coroutine as { _claim?(): void };
   if (!isGenerator(coroutine) && typeof marked._claim === "function") marked._claim();
-  else if (marked[TAKEN] === true) {
-    throw reused("a coroutine");
-  } else mark(coroutine);
+  else if (isTaken(coroutine)) throw reused("a coroutine");
+  else mark(coroutine);
 }
 
 /** Whether a task has taken it: what is for one use is used up then. */
