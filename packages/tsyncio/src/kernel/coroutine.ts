@@ -8,7 +8,7 @@ import { BaseOperation, done, NEW, type Operation, type Step } from "./operation
 import type { Coroutine, Suspension } from "./suspended.ts";
 
 // STATE  NEW ──claim──▶ CLAIMED ──first next()──▶ RUNNING ──▶ RETURNED or THREW, as the task has told it
-const CLAIMED = 1;
+export const CLAIMED = 1;
 const RUNNING = 2;
 const RETURNED = 3;
 const THREW = 4;

@@ -1,13 +1,13 @@
 /** Limits for functions: how many calls go on at a time, how often they begin, or both. */
 
 import { unexpected } from "../base/errors.ts";
-import { operation } from "../kernel/coroutine.ts";
+import { CLAIMED, Scope } from "../kernel/coroutine.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import type { Operation } from "../kernel/operation.ts";
+import type { Operation, Step } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import { bindLoop } from "../sync/loop-bound.ts";
-import { CapacityLimiter, type Permit } from "./capacity-limiter.ts";
+import { CapacityLimiter, Permit } from "./capacity-limiter.ts";
 import type { Limiter, LimiterOptions, Turn } from "./limiter.ts";
 import { RateLimiter, type RateLimiterOptions } from "./rate-limiter.ts";
 import type { Refusal } from "./refused.ts";
@@ -155,41 +155,42 @@ export class CombinedLimiter {
    */
   with<T>(body: Body<[], T>, options?: CallOptions): Operation<T> {
     checkBody(body, "combinedLimiter.with");
-    return this._run(body, NO_ARGUMENTS, options);
+    return this._run(body, NO_ARGUMENTS, options?.weight, options?.cost);
   }
 
   /** @internal As `with`, for a body that takes arguments. */
-  _run<A extends unknown[], T>(body: Body<A, T>, args: A, options?: CallOptions): Operation<T> {
-    const weight = options?.weight ?? 1;
-    const cost = options?.cost ?? 1;
-    if (this.capacity === null) checkUnused(options?.weight, "weight", "concurrency");
-    else this.capacity._checkWeight(weight);
-    if (this.rate === null) checkUnused(options?.cost, "cost", "rate");
-    else this.rate._checkCost(cost);
-    return operation(this.#with(body, args, weight, cost), "combinedLimiter.with");
+  _run<A extends unknown[], T>(body: Body<A, T>, args: A, weight?: number, cost?: number): Operation<T> {
+    if (this.capacity === null) checkUnused(weight, "weight", "concurrency");
+    else if (weight !== undefined) this.capacity._checkWeight(weight);
+    if (this.rate === null) checkUnused(cost, "cost", "rate");
+    else this.rate._checkCost(cost ?? 1);
+    return new LimitedCall<A, T>(this, body, args, weight ?? 1, cost ?? 1) as unknown as Operation<T>;
   }
 
-  *#with<A extends unknown[], T>(body: Body<A, T>, args: A, weight: number, cost: number): Coroutine<T> {
+  /** @internal The wait for a place, or the permit if there is room. */
+  _ask(weight: number, cost: number): Permit | Coroutine<Permit | null> {
     const { capacity } = this;
     // PERF  a limiter of our own with room left needs no line.
-    let permit = this.#gate === capacity ? capacity._tryLend(weight) : null;
-    if (permit === null) {
-      this.#waiting++;
-      try {
-        permit = this.#gate === capacity ? yield* capacity.acquire(weight) : yield* this.#enter(weight, cost);
-      } finally {
-        this.#waiting--;
-        this.#watchers.changed();
-      }
-    }
+    if (this.#gate !== capacity) return this.#enter(weight, cost);
+    return capacity._tryLend(weight) ?? capacity.acquire(weight)[Symbol.iterator]();
+  }
+
+  /** @internal A call has begun to wait, or does so no more. */
+  _waits(by: 1 | -1): void {
+    this.#waiting += by;
+    if (by < 0) this.#watchers.changed();
+  }
+
+  /** @internal A body begins. */
+  _begins(): void {
     this.#running++;
-    try {
-      return yield* callBody(body, ...args);
-    } finally {
-      this.#running--;
-      permit?.release();
-      this.#watchers.changed();
-    }
+  }
+
+  /** @internal A body has ended. */
+  _ends(permit: Permit | null): void {
+    this.#running--;
+    permit?.release();
+    this.#watchers.changed();
   }
 
   /** Waits until it may begin. However it ends, it holds what it returns, and nothing else. */
@@ -245,6 +246,105 @@ export class CombinedLimiter {
 
   toString(): string {
     return `<${this.describe()} running:${this.#running}, waiting:${this.#waiting}>`;
+  }
+}
+
+/** A call: waits for a place, runs the body in it, and gives it back. */
+class LimitedCall<A extends unknown[], T> extends Scope<T> {
+  declare readonly _limiter: CombinedLimiter;
+  declare readonly _run: Body<A, T>;
+  declare readonly _arguments: A;
+  declare readonly _weight: number;
+  declare readonly _cost: number;
+  /** The wait for a place. */
+  declare _place: Coroutine<Permit | null> | null;
+  declare _permit: Permit | null;
+
+  constructor(limiter: CombinedLimiter, body: Body<A, T>, args: A, weight: number, cost: number) {
+    super("combinedLimiter.with");
+    this._limiter = limiter;
+    this._run = body;
+    this._arguments = args;
+    this._weight = weight;
+    this._cost = cost;
+    this._place = null;
+    this._permit = null;
+  }
+
+  // PERF  the wait for a place is driven by hand: a generator around it and the body would cost as much as the rest of the call.
+  override next(sent?: unknown): Step<T> {
+    const wait = this._stage <= CLAIMED ? this._enterLine() : null;
+    return wait ?? super.next(sent);
+  }
+
+  override throw(error: unknown): Step<T> {
+    return super.throw(this._place === null ? error : this._leaveLine(this._place, error));
+  }
+
+  override return(value: T): Step<T> {
+    if (this._place !== null) this._leaveLine(this._place, undefined);
+    return super.return(value);
+  }
+
+  /** Goes on waiting for a place; null when it has one. */
+  _enterLine(): Step<never> | null {
+    let place = this._place;
+    if (place === null) {
+      const found = this._limiter._ask(this._weight, this._cost);
+      if (found instanceof Permit) {
+        this._permit = found;
+        return null;
+      }
+      this._place = place = found;
+      this._limiter._waits(1);
+    }
+    let step: Step<Permit | null>;
+    try {
+      step = place.next();
+    } catch (error) {
+      this._placed(null);
+      return super.throw(error) as Step<never>;
+    }
+    if (step.done !== true) return step;
+    this._placed(step.value);
+    return null;
+  }
+
+  /** Gives up the wait for a place; returns the error to go on with. */
+  _leaveLine(place: Coroutine<Permit | null>, error: unknown): unknown {
+    try {
+      place.throw(error);
+      return error;
+    } catch (thrown) {
+      return thrown;
+    } finally {
+      this._placed(null);
+    }
+  }
+
+  /** The wait is over. */
+  _placed(permit: Permit | null): void {
+    this._place = null;
+    this._permit = permit;
+    this._limiter._waits(-1);
+  }
+
+  override _enter(): void {
+    this._limiter._begins();
+  }
+
+  override _body(): Coroutine<T> {
+    return callBody(this._run, ...this._arguments);
+  }
+
+  override _leave(value: unknown): T {
+    this._limiter._ends(this._permit);
+    return value as T;
+  }
+
+  override _leaveBy(error: unknown): T {
+    this._limiter._ends(this._permit);
+    throw error;
   }
 }
 
@@ -344,11 +444,12 @@ export function limit<A extends unknown[], T>(fn: Body<A, T>, options: LimitOpti
   const used = limiter ?? new CombinedLimiter({ ...limits, name: limits.name ?? (fn.name || undefined) });
   function limited(this: unknown, ...args: A): Operation<T> {
     const bound = this === undefined ? fn : (fn.bind(this) as Body<A, T>);
-    const call: CallOptions = {
-      weight: typeof weight === "function" ? weight(...args) : weight,
-      cost: typeof cost === "function" ? cost(...args) : cost,
-    };
-    return used._run(bound, args, call);
+    return used._run(
+      bound,
+      args,
+      typeof weight === "function" ? weight(...args) : weight,
+      typeof cost === "function" ? cost(...args) : cost,
+    );
   }
   Object.defineProperty(limited, "name", { value: fn.name });
   Object.defineProperty(limited, "length", { value: fn.length });
