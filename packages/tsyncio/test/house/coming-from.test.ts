@@ -9,8 +9,9 @@ import { type Checks, claimsOf, compile, type Example } from "./examples.ts";
 
 // docs/coming-from.md: its examples run in a task under virtual time, and it has each option and method of the other libraries.
 
+const root = join(import.meta.dirname, "../../../..");
 const page = "docs/coming-from.md";
-const text = readFileSync(join(import.meta.dirname, "../../../..", page), "utf8");
+const text = readFileSync(join(root, page), "utf8");
 
 /** All that the libraries offer: options, functions, methods, properties, events, error classes. */
 const theirs: Record<string, string> = {
@@ -20,30 +21,32 @@ const theirs: Record<string, string> = {
     PQueue concurrency autoStart queueClass intervalCap interval carryoverIntervalCount strict timeout
     add addAll priority id signal setPriority start pause clear onEmpty onSizeLessThan onIdle onPendingZero
     onRateLimit onRateLimitCleared onError size sizeBy pending isPaused isRateLimited isSaturated runningTasks
+    startTime timeoutRemaining
     "active" "idle" "empty" "add" "next" "completed" "error" "pendingZero" "rateLimit" "rateLimitCleared"
-    addEventListener removeEventListener TimeoutError PriorityQueue`,
+    addEventListener removeEventListener dispatchEvent detail TimeoutError PriorityQueue enqueue dequeue filter remove`,
   "p-map 7": `
     pMap pMapIterable pMapSettled pMapKeyed pMapSettledKeyed pMapSkip pMapStop
     concurrency stopOnError signal backpressure preserveOrder`,
-  "p-retry 7": `
-    pRetry makeRetriable AbortError originalError retries factor minTimeout maxTimeout randomize maxRetryTime forever unref
-    onFailedAttempt shouldRetry shouldConsumeRetry signal attemptNumber retriesLeft retriesConsumed`,
-  "p-timeout 7": `
+  "p-retry 9": `
+    pRetry makeRetriable AbortError originalError retries factor minTimeout maxTimeout randomize maxRetryTime unref
+    onFailedAttempt shouldRetry shouldConsumeRetry signal error attemptNumber retriesLeft retriesConsumed retryDelay`,
+  "p-timeout 8": `
     pTimeout milliseconds fallback message customTimers signal clear .cancel() TimeoutError`,
   "bottleneck 2.19": `
     Bottleneck maxConcurrent minTime highWater strategy LEAK OVERFLOW OVERFLOW_PRIORITY BLOCK penalty reservoir
     reservoirRefreshInterval reservoirRefreshAmount reservoirIncreaseInterval reservoirIncreaseAmount reservoirIncreaseMaximum
     heartbeatInterval Promise id trackDoneStatus rejectOnDrop priority weight expiration
-    submit schedule wrap withOptions chain check counts jobStatus jobs queued empty running done stop dropWaitingJobs
+    submit schedule wrap withOptions chain check counts jobStatus jobs Status queued empty running done stop dropWaitingJobs
     dropErrorMessage enqueueErrorMessage updateSettings currentReservoir incrementReservoir
-    on once removeAllListeners Events BottleneckError
+    on once removeAllListeners Events listenerCount trigger retryCount BottleneckError
     "error" "failed" "retry" "empty" "idle" "dropped" "depleted" "debug" "received" "queued" "scheduled" "executing" "done"
+    reachedHWM blocked light es5
     Group key keys limiters deleteKey "created" Batcher maxSize maxTime add "batch"
-    datastore clearDatastore clientOptions clusterNodes timeout Redis connection RedisConnection IORedisConnection ready
+    datastore clearDatastore client clientOptions clientTimeout clusterNodes timeout Redis connection RedisConnection IORedisConnection ready
     clients channel publish disconnect clusterQueued clusterKeys "message" version`,
   "async-mutex 0.5": `
     Mutex Semaphore acquire runExclusive isLocked waitForUnlock release cancel getValue setValue withTimeout tryAcquire
-    weight priority E_TIMEOUT E_ALREADY_LOCKED E_CANCELED`,
+    weight priority E_TIMEOUT timeoutError E_ALREADY_LOCKED alreadyAcquiredError E_CANCELED cancelError`,
   "DataLoader 2": `
     DataLoader batch maxBatchSize batchScheduleFn cache cacheKeyFn cacheMap name load loadMany clear clearAll prime`,
 };
@@ -133,6 +136,22 @@ class Tally implements Checks {
 describe("the page for those who come from other libraries", () => {
   test("has a section for each library, and nothing in between", () => {
     expect(sections.map(({ title }) => title)).toEqual(Object.keys(theirs));
+  });
+
+  test("names the versions that it was compared with: of the headings' libraries, and the same that bench measures", () => {
+    const found = [...text.matchAll(/([\w-]+) (\d+\.\d+\.\d+)/g)];
+    const compared = Object.fromEntries(found.map(([, name = "", version = ""]) => [name, version]));
+    const bench = JSON.parse(readFileSync(join(root, "bench/package.json"), "utf8")) as {
+      dependencies: Record<string, string>;
+    };
+
+    for (const title of Object.keys(theirs)) {
+      const [name = "", release = ""] = title.split(" ");
+      const range = bench.dependencies[name.toLowerCase()];
+      expect(compared[name]?.startsWith(`${release}.`), title).toBe(true);
+      if (range !== undefined) expect(`^${compared[name]}`, name).toBe(range);
+    }
+    expect(found).toHaveLength(Object.keys(theirs).length);
   });
 
   test.each(about)("$title, each option and method has an example or a reason, and is one of theirs", (section) => {
