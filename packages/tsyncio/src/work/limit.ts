@@ -1,14 +1,17 @@
 /** Limits for functions: how many calls go on at a time, how often they begin, or both. */
 
 import { unexpected } from "../base/errors.ts";
+import { type Linked, LinkedList } from "../base/linked-list.ts";
 import { CLAIMED, Scope } from "../kernel/coroutine.ts";
+import { currentTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import type { Operation, Step } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
+import type { Task } from "../kernel/task.ts";
 import { bindLoop } from "../sync/loop-bound.ts";
 import { CapacityLimiter, Permit } from "./capacity-limiter.ts";
-import type { Limiter, LimiterOptions, Turn } from "./limiter.ts";
+import { type Limiter, type LimiterOptions, OUTSIDE, type Turn, type WaitingTask } from "./limiter.ts";
 import { RateLimiter, type RateLimiterOptions } from "./rate-limiter.ts";
 import type { Refusal } from "./refused.ts";
 import { Watchers } from "./watchers.ts";
@@ -63,8 +66,9 @@ export class CombinedLimiter {
   readonly #gate: Limiter;
   readonly #door: Door | null;
   readonly #watchers = new Watchers<this>(this);
+  /** In order of arrival. */
+  readonly #waiting = new LinkedList<WaitingCall>();
   #running = 0;
-  #waiting = 0;
 
   /**
    * @param options - `concurrency`, `rate` or both; and what bounds the line of calls that wait.
@@ -100,7 +104,12 @@ export class CombinedLimiter {
 
   /** The calls whose bodies have not begun. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.length;
+  }
+
+  /** Who waits, in order of arrival; `weight` is what the call takes of the capacity. */
+  waiters(): WaitingTask[] {
+    return [...this.#waiting].map(({ _task, _weight }) => ({ task: _task, name: _task?.name ?? OUTSIDE, weight: _weight }));
   }
 
   get paused(): boolean {
@@ -110,11 +119,13 @@ export class CombinedLimiter {
   /** Begins no more bodies, until `resume()`; those that run go on. **Suspends** never. */
   pause(): void {
     this.#gate.pause();
+    this.#watchers.changed();
   }
 
   /** Begins bodies again. **Suspends** never. */
   resume(): void {
     this.#gate.resume();
+    this.#watchers.changed();
   }
 
   /**
@@ -175,15 +186,22 @@ export class CombinedLimiter {
     return capacity._tryLend(weight) ?? capacity.acquire(weight)[Symbol.iterator]();
   }
 
-  /** @internal A call has begun to wait, or does so no more. */
-  _waits(by: 1 | -1): void {
-    this.#waiting += by;
-    if (by < 0) this.#watchers.changed();
+  /** @internal */
+  _waits(call: WaitingCall): void {
+    this.#waiting.push(call);
+    this.#watchers.changed();
+  }
+
+  /** @internal */
+  _waitsNoMore(call: WaitingCall): void {
+    this.#waiting.remove(call);
+    this.#watchers.changed();
   }
 
   /** @internal A body begins. */
   _begins(): void {
     this.#running++;
+    this.#watchers.changed();
   }
 
   /** @internal A body has ended. */
@@ -245,28 +263,41 @@ export class CombinedLimiter {
   }
 
   toString(): string {
-    return `<${this.describe()} running:${this.#running}, waiting:${this.#waiting}>`;
+    return `<${this.describe()} running:${this.#running}, waiting:${this.waiting}>`;
   }
 }
 
+/** A call whose body has not begun. */
+interface WaitingCall extends Linked<WaitingCall> {
+  readonly _task: Task<unknown> | null;
+  readonly _weight: number;
+}
+
 /** A call: waits for a place, runs the body in it, and gives it back. */
-class LimitedCall<A extends unknown[], T> extends Scope<T> {
+class LimitedCall<A extends unknown[], T> extends Scope<T> implements WaitingCall {
+  declare _previous: WaitingCall | null;
+  declare _next: WaitingCall | null;
   declare readonly _limiter: CombinedLimiter;
   declare readonly _run: Body<A, T>;
   declare readonly _arguments: A;
   declare readonly _weight: number;
   declare readonly _cost: number;
+  /** Whose it is; null outside of any task. */
+  declare _task: Task<unknown> | null;
   /** The wait for a place. */
   declare _place: Coroutine<Permit | null> | null;
   declare _permit: Permit | null;
 
   constructor(limiter: CombinedLimiter, body: Body<A, T>, args: A, weight: number, cost: number) {
     super("combinedLimiter.with");
+    this._previous = null;
+    this._next = null;
     this._limiter = limiter;
     this._run = body;
     this._arguments = args;
     this._weight = weight;
     this._cost = cost;
+    this._task = null;
     this._place = null;
     this._permit = null;
   }
@@ -296,7 +327,8 @@ class LimitedCall<A extends unknown[], T> extends Scope<T> {
         return null;
       }
       this._place = place = found;
-      this._limiter._waits(1);
+      this._task = currentTask();
+      this._limiter._waits(this);
     }
     let step: Step<Permit | null>;
     try {
@@ -326,7 +358,7 @@ class LimitedCall<A extends unknown[], T> extends Scope<T> {
   _placed(permit: Permit | null): void {
     this._place = null;
     this._permit = permit;
-    this._limiter._waits(-1);
+    this._limiter._waitsNoMore(this);
   }
 
   override _enter(): void {

@@ -425,3 +425,63 @@ test("CombinedLimiter.waitUntil() holds a producer back", async () => {
     expect(String(both)).toBe("<CombinedLimiter running:0, waiting:0>");
   });
 });
+
+test.each<[condition: string, at: number, holds: (limiter: CombinedLimiter) => boolean]>([
+  ["a call waits", 1, ({ waiting }) => waiting > 0],
+  ["a body runs", 1, ({ running }) => running > 0],
+  ["it is paused", 2, ({ paused }) => paused],
+  ["it goes on again", 12, ({ paused }) => now() > 2 && !paused],
+])("CombinedLimiter.waitUntil() ends at once, when %s", async (_, at, holds) => {
+  for (const rate of [undefined, { limit: 1, per: 100 }]) {
+    await virtually(function* () {
+      const both = new CombinedLimiter({ concurrency: 1, rate });
+      const watch = createTask(function* () {
+        yield* both.waitUntil((limiter) => now() > 0 && holds(limiter));
+        return now();
+      });
+      yield* sleep(1);
+      const calls = [createTask(both.with(() => sleep(10))), createTask(both.with(() => sleep(10)))];
+      yield* sleep(1);
+      both.pause();
+      yield* sleep(10);
+      both.resume();
+      yield* gather(calls);
+
+      expect(yield* watch).toBe(at);
+    });
+  }
+});
+
+test("CombinedLimiter.waiters() lists the calls that wait, in front of either limit, until their bodies begin", async () => {
+  for (const rate of [undefined, { limit: 1, per: 100 }]) {
+    await virtually(function* () {
+      const both = new CombinedLimiter({ concurrency: 3, rate });
+      const seen: unknown[] = [];
+      const look = (): number => seen.push(both.waiters().map(({ task, name, weight }) => [task?.name === name, name, weight]));
+      const call = (name: string, weight: number) =>
+        createTask(
+          both.with(() => sleep(10), { weight }),
+          { name },
+        );
+      const [, b] = [call("a", 3), call("b", 2), call("c", 1)];
+      look();
+      yield* sleep(5);
+      look();
+      b?.cancel();
+      yield* sleep(0);
+      look();
+      yield* both.whenIdle();
+      look();
+
+      expect(seen).toEqual([
+        [],
+        [
+          [true, "b", 2],
+          [true, "c", 1],
+        ],
+        [[true, "c", 1]],
+        [],
+      ]);
+    });
+  }
+});
