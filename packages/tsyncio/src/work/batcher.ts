@@ -7,6 +7,7 @@ import { operation } from "../kernel/coroutine.ts";
 import { current } from "../kernel/current.ts";
 import type { Runnable } from "../kernel/handle.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
+import { isPromiseLike } from "../kernel/kinds.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
@@ -188,13 +189,14 @@ export class Batcher<K, V, C = K> implements WaitSource {
   /**
    * Puts a value into the cache, unless the key is there already or is being loaded. An Error is thrown to whoever loads the key.
    *
-   * @throws {RuntimeError} when there is no cache.
+   * @throws {RuntimeError} when there is no cache; {TypeError} when the value is a promise or a future: await it first.
    *
    * **Suspends** never.
    */
   prime(key: K, value: V | Error): this {
     if (this.#cache === null)
       throw new RuntimeError(`Cannot prime ${this._title()}: it has no cache; make it with \`cache\``, "NO_CACHE");
+    if (isPromiseLike(value)) throw unexpected("`value` to be a value or an Error", value, "await it first");
     const id = this.#idOf(key);
     if ((this.#cache.get(id) ?? undefined) === undefined && !this.#pending.has(id)) {
       this.#cache.set(id, value instanceof Error ? { error: value } : { value });

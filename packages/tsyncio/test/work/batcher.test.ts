@@ -514,6 +514,9 @@ test("Batcher.prime(), .clear() and .clearAll() change what is known", async () 
     batcher.clearAll().prime(1, 5);
     expect(yield* batcher.loadMany([1, 2])).toEqual([5, 4]);
     expect(calls).toEqual([[1], [2]]);
+    expect(() => batcher.prime(9, Promise.resolve(9) as never)).toThrow(
+      "Expected `value` to be a value or an Error, got an instance of Promise; await it first",
+    );
     expect(() => doubling({ name: "bare" }).batcher.prime(1, 1)).toThrow(
       "Cannot prime Batcher 'bare': it has no cache; make it with `cache`",
     );
