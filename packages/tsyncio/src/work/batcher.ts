@@ -20,7 +20,7 @@ import { checkWhole } from "./limiter.ts";
 import {
   Batch,
   type Cached,
-  type Claim,
+  type Caller,
   COLLECTING,
   DUE,
   Entry,
@@ -239,7 +239,8 @@ export class Batcher<K, V, C = K> implements WaitSource {
     }
     const batches = [...(this.#open === null ? [] : [this.#open]), ...this.#due, ...this.#sent];
     for (const batch of batches) {
-      for (const entry of batch.entries.values()) this.#settle(entry, { error: this._refusal() });
+      for (const entry of batch.entries.values()) this.#answer(entry, { error: this._refusal() });
+      this.#settle(batch);
       if (batch.state === SENT) batch.task?.cancel();
       else this.#drop(batch);
     }
@@ -395,30 +396,36 @@ export class Batcher<K, V, C = K> implements WaitSource {
     const title = this._title();
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry<K, V, C>;
-      this.#answer(entry, answerOf(answers, i, entry.id, title));
+      const answer = answerOf<V>(answers, i, entry.id, title);
+      this.#keep(entry, answer);
+      this.#answer(entry, answer);
     }
     this.#over(batch, null);
   }
 
-  /** Tells those that wait for a key, and keeps what is to be kept. */
-  #answer(entry: Entry<K, V, C>, answer: Cached<V>): void {
+  /** Puts an answer into the cache, if it is to be kept. */
+  #keep(entry: Entry<K, V, C>, answer: Cached<V>): void {
     const cache = this.#cache;
     // One that was cleared meanwhile, or whose last caller has gone, is not what this key is waited for with any more.
-    if (cache !== null && this.#pending.get(entry.id) === entry && (this.#cacheErrors || !isError(answer))) {
-      try {
-        cache.set(entry.id, answer);
-      } catch (error) {
-        this._loop?.callExceptionHandler({ message: `The cache of ${this._title()} failed`, exception: error });
-      }
+    if (cache === null || this.#pending.get(entry.id) !== entry || (isError(answer) && !this.#cacheErrors)) return;
+    try {
+      cache.set(entry.id, answer);
+    } catch (error) {
+      this._loop?.callExceptionHandler({ message: `The cache of ${this._title()} failed`, exception: error });
     }
-    this.#settle(entry, answer);
   }
 
-  #settle(entry: Entry<K, V, C>, answer: Cached<V>): void {
+  /** From now on this is the answer for those that wait for a key; whoever comes loads it anew. The first answer counts. */
+  #answer(entry: Entry<K, V, C>, answer: Cached<V>): void {
+    entry.answer ??= answer;
     this.#forget(entry);
-    for (let each = entry.first; each !== null; each = entry.first) {
-      entry.leave(each);
-      (each as Claim<V>)._settled(answer);
+  }
+
+  /** Wakes those that wait for a batch: all keys have been answered. */
+  #settle({ callers }: Batch<K, V, C>): void {
+    for (let each = callers.first; each !== null; each = callers.first) {
+      callers.leave(each);
+      (each as Caller)._settled();
     }
   }
 
@@ -428,13 +435,9 @@ export class Batcher<K, V, C = K> implements WaitSource {
     batch.state = OVER;
     this.#sent.delete(batch);
     const own = failure === null || isOwnEnd(failure.error);
-    let told = own;
-    if (failure !== null) {
-      for (const entry of batch.entries.values()) {
-        if (entry.first !== null) told = true;
-        this.#settle(entry, failure);
-      }
-    }
+    let told = own || batch.callers.first !== null;
+    if (failure !== null) for (const entry of batch.entries.values()) this.#answer(entry, failure);
+    this.#settle(batch);
     if (batch.mourner?._buried(own ? null : failure) === true) told = true;
     if (!told) {
       const message = `${this._title()} failed, and nobody waits for it any more`;
@@ -448,20 +451,21 @@ export class Batcher<K, V, C = K> implements WaitSource {
     return new RuntimeError(`The call of ${this._title()} was cancelled`, BATCH_CANCELLED, { cause });
   }
 
-  /** @internal Nobody wants a key any more. Returns the batch, if it is a call that nobody wants anything of. */
-  _unwanted(entry: Entry<K, V, C>): Batch<K, V, C> | null {
+  /** @internal Nobody wants a key any more: it is not loaded, if it has not been sent. */
+  _unwanted(entry: Entry<K, V, C>): void {
     const { batch } = entry;
-    batch.wanted--;
-    if (batch.state < SENT) {
-      batch.entries.delete(entry.id);
-      this.#forget(entry);
-      if (batch.entries.size === 0) this.#drop(batch);
-      return null;
-    }
-    if (batch.state !== SENT || batch.wanted > 0) return null;
+    if (batch.state >= SENT) return;
+    batch.entries.delete(entry.id);
+    this.#forget(entry);
+    if (batch.entries.size === 0) this.#drop(batch);
+  }
+
+  /** @internal Nobody wants anything of a batch any more; says whether it is a call under way. */
+  _deserted(batch: Batch<K, V, C>): boolean {
+    if (batch.state !== SENT) return false;
     // Whoever comes now must not join a call that is being cancelled.
     for (const each of batch.entries.values()) this.#forget(each);
-    return batch;
+    return true;
   }
 
   /** Nobody who comes from now on waits along. */

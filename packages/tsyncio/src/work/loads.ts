@@ -19,8 +19,8 @@ export const OVER = 3;
 export class Batch<K, V, C> {
   state: number = COLLECTING;
   readonly entries: Map<C, Entry<K, V, C>> = new Map<C, Entry<K, V, C>>();
-  /** Of the entries, how many somebody still waits for. */
-  wanted = 0;
+  /** Those that wait for some of the keys. All answers come at once, so that nobody has to wait for a key. */
+  readonly callers: Waiters = new Waiters();
   task: Task<void> | null = null;
   /** What makes it due: the drain or the timer. */
   trigger: { cancel(): void } | null = null;
@@ -28,34 +28,43 @@ export class Batch<K, V, C> {
   mourner: LoadWait<unknown> | null = null;
 }
 
-/** A key in a batch, and the line of those that wait for it. */
-export class Entry<K, V, C> extends Waiters {
+/** A key in a batch. */
+export class Entry<K, V, C> {
   declare readonly key: K;
   declare readonly id: C;
   declare readonly batch: Batch<K, V, C>;
+  /** How often somebody who waits wants it. */
+  declare wanted: number;
+  declare answer: Cached<V> | null;
 
   constructor(key: K, id: C, batch: Batch<K, V, C>) {
-    super();
     this.key = key;
     this.id = id;
     this.batch = batch;
+    this.wanted = 0;
+    this.answer = null;
   }
 }
 
-/** What stands in the line of a key. */
-export interface Claim<V> extends InLine {
-  _settled(answer: Cached<V>): void;
+/** What stands in the line of a batch. */
+export interface Caller extends InLine {
+  /** The batch has ended: each of its keys has an answer. */
+  _settled(): void;
 }
 
 type AnyBatch = Batch<unknown, unknown, unknown>;
 type AnyEntry = Entry<unknown, unknown, unknown>;
+/** A key as it was found: known, or to be loaded. */
+type Found<V> = Cached<V> | Entry<unknown, V, unknown>;
 
 /** What callers ask of a batcher. */
 export interface Loader extends WaitSource {
   /** What is known of a key, or where it is or will be loaded. */
   _seek(key: unknown): Cached<unknown> | AnyEntry;
-  /** Nobody wants a key any more: the batch, if it is a call that nobody wants anything of. */
-  _unwanted(entry: AnyEntry): AnyBatch | null;
+  /** Nobody wants a key any more. */
+  _unwanted(entry: AnyEntry): void;
+  /** Nobody wants anything of a batch any more; says whether it is a call under way. */
+  _deserted(batch: AnyBatch): boolean;
 }
 
 const NONE: AnyBatch[] = [];
@@ -130,56 +139,61 @@ export abstract class LoadWait<T> extends Waiter<T> {
   }
 }
 
-/** Joins the line of a key. */
-function claim(entry: AnyEntry, by: InLine): void {
-  if (entry.first === null) entry.batch.wanted++;
-  entry.join(by);
+/** Wants a key no more. */
+function unwant(loader: Loader, entry: AnyEntry): void {
+  entry.wanted--;
+  if (entry.wanted === 0) loader._unwanted(entry);
 }
 
-/** Leaves it; returns the call that nobody wants anything of now, if there is one. */
-function unclaim(loader: Loader, entry: AnyEntry, by: InLine): AnyBatch | null {
-  if (!by.inLine) return null;
-  entry.leave(by);
-  return entry.first === null ? loader._unwanted(entry) : null;
+/** Leaves a batch; returns it if it is a call that nobody wants anything of now. */
+function leave(loader: Loader, batch: AnyBatch, caller: Caller): AnyBatch | null {
+  batch.callers.leave(caller);
+  return batch.callers.first === null && loader._deserted(batch) ? batch : null;
 }
 
-export class Load<V> extends LoadWait<V> implements Claim<V> {
-  declare _entry: AnyEntry | null;
-  declare _answer: Cached<V> | null;
+/** The answer for a key; null as long as there is none. */
+function answerFor<V>(found: Found<V>): Cached<V> | null {
+  return found instanceof Entry ? found.answer : found;
+}
+
+function outcome<V>(answer: Cached<V>): V {
+  if (isError(answer)) throw answer.error;
+  return answer.value;
+}
+
+export class Load<V> extends LoadWait<V> implements Caller {
+  declare _found: Found<V> | null;
   declare readonly _key: unknown;
 
   constructor(loader: Loader, key: unknown) {
     super(loader);
     this._key = key;
-    this._entry = null;
-    this._answer = null;
+    this._found = null;
   }
 
   override _start(): IteratorResult<Suspension, V> {
-    const found = this._loader._seek(this._key);
-    if (!(found instanceof Entry)) {
-      this._answer = found as Cached<V>;
-      return done(this._result());
-    }
-    this._entry = found;
-    claim(found, this);
+    const found = this._loader._seek(this._key) as Found<V>;
+    this._found = found;
+    if (!(found instanceof Entry)) return done(this._result());
+    found.wanted++;
+    found.batch.callers.join(this);
     return this._wait();
   }
 
-  _settled(answer: Cached<V>): void {
-    this._answer = answer;
+  _settled(): void {
     this._wake();
   }
 
   override _leaveAll(): AnyBatch[] {
-    const orphan = this._entry === null ? null : unclaim(this._loader, this._entry, this);
+    if (!this.inLine) return NONE;
+    const entry = this._found as AnyEntry;
+    unwant(this._loader, entry);
+    const orphan = leave(this._loader, entry.batch, this);
     return orphan === null ? NONE : [orphan];
   }
 
   override _result(): V {
-    const answer = this._answer as Cached<V>;
-    if (isError(answer)) throw answer.error;
-    return answer.value;
+    return outcome(answerFor(this._found as Found<V>) as Cached<V>);
   }
 
   override describe(): string {
@@ -187,98 +201,105 @@ export class Load<V> extends LoadWait<V> implements Claim<V> {
   }
 }
 
-/** The place of one of many keys in its line. */
-class Part<V> implements Claim<V> {
-  // PERF  assigned in the constructor, as one is made for each key.
-  declare _previous: InLine | null;
-  declare _next: InLine | null;
-  declare inLine: boolean;
-  declare readonly _entry: AnyEntry;
-  declare readonly _index: number;
-  declare readonly _whole: LoadMany<V>;
+/** The place of one that loads many keys in the line of a batch. */
+class Part<V> implements Caller {
+  _previous: InLine | null = null;
+  _next: InLine | null = null;
+  inLine = false;
+  readonly batch: AnyBatch;
+  /** What it wants of the batch. */
+  readonly entries: Entry<unknown, V, unknown>[] = [];
+  readonly #whole: LoadMany<V>;
 
-  constructor(whole: LoadMany<V>, index: number, entry: AnyEntry) {
-    this._previous = null;
-    this._next = null;
-    this.inLine = false;
-    this._whole = whole;
-    this._index = index;
-    this._entry = entry;
+  constructor(whole: LoadMany<V>, batch: AnyBatch) {
+    this.#whole = whole;
+    this.batch = batch;
+    batch.callers.join(this);
   }
 
   get _stage(): number {
-    return this._whole._stage;
+    return this.#whole._stage;
   }
 
   get _waiting(): unknown {
-    return this._whole._waiting;
+    return this.#whole._waiting;
   }
 
   cancelled(): boolean {
-    return this._whole.cancelled();
+    return this.#whole.cancelled();
   }
 
   _wake(): boolean {
-    return this._whole._wake();
+    return this.#whole._wake();
   }
 
-  _settled(answer: Cached<V>): void {
-    this._whole._partSettled(this._index, answer);
+  _settled(): void {
+    this.#whole._partSettled(this);
   }
 }
 
 export class LoadMany<V> extends LoadWait<(V | Error)[]> {
   declare readonly _keys: readonly unknown[];
   declare readonly _returnExceptions: boolean;
+  /** In the order of the keys. */
+  declare _found: Found<V>[];
+  /** One for each batch: one in all, as a rule. */
   declare _parts: Part<V>[];
-  declare _answers: (Cached<V> | undefined)[];
+  /** How many of them have not been settled. */
   declare _missing: number;
+  /** The error that settled the whole: what comes of the other keys from then on does not count. */
+  declare _stoppedBy: Cached<V> | null;
 
   constructor(loader: Loader, keys: readonly unknown[], returnExceptions: boolean) {
     super(loader);
     this._keys = keys;
     this._returnExceptions = returnExceptions;
+    this._found = [];
     this._parts = [];
-    this._answers = [];
     this._missing = 0;
+    this._stoppedBy = null;
   }
 
   override _start(): IteratorResult<Suspension, (V | Error)[]> {
     try {
-      let stopped = false;
-      for (let i = 0; i < this._keys.length && !stopped; i++) {
-        const found = this._loader._seek(this._keys[i]);
-        if (found instanceof Entry) {
-          const part = new Part<V>(this, i, found);
-          this._parts.push(part);
-          this._answers.push(undefined);
-          claim(found, part);
-        } else {
-          this._answers.push(found as Cached<V>);
-          stopped = this._stops(found as Cached<V>);
-        }
-      }
-      this._missing = this._parts.length;
-      if (this._missing === 0 || stopped) {
-        this._abandon();
-        return done(this._result());
+      for (let i = 0; i < this._keys.length && this._stoppedBy === null; i++) {
+        const found = this._loader._seek(this._keys[i]) as Found<V>;
+        this._found.push(found);
+        if (found instanceof Entry) this._want(found);
+        else this._look(found);
       }
     } catch (error) {
       this._abandon();
       throw error;
     }
-    return this._wait();
+    this._missing = this._parts.length;
+    if (this._missing > 0 && this._stoppedBy === null) return this._wait();
+    this._abandon();
+    return done(this._result());
   }
 
-  _stops(answer: Cached<V> | undefined): boolean {
-    return !this._returnExceptions && answer !== undefined && isError(answer);
+  _want(entry: Entry<unknown, V, unknown>): void {
+    entry.wanted++;
+    // PERF  the batch is that of the key before, as a rule.
+    let part = this._parts.at(-1);
+    if (part?.batch !== entry.batch) part = this._parts.find(({ batch }) => batch === entry.batch);
+    if (part === undefined) {
+      part = new Part<V>(this, entry.batch);
+      this._parts.push(part);
+    }
+    part.entries.push(entry);
   }
 
-  _partSettled(index: number, answer: Cached<V>): void {
-    this._answers[index] = answer;
+  /** Looks whether an answer settles the whole. */
+  _look(answer: Cached<V>): void {
+    if (!this._returnExceptions && isError(answer)) this._stoppedBy ??= answer;
+  }
+
+  _partSettled(part: Part<V>): void {
     this._missing--;
+    for (const entry of part.entries) this._look(entry.answer as Cached<V>);
     if (this._missing === 0) this._wake();
-    else if (this._stops(answer)) {
+    else if (this._stoppedBy !== null) {
       // Nothing is wanted of the other keys any more.
       if (!this._leave()) this._wake();
       else for (const batch of this._orphans) batch.task?.cancel();
@@ -286,14 +307,17 @@ export class LoadMany<V> extends LoadWait<(V | Error)[]> {
   }
 
   override _leaveAll(): AnyBatch[] {
-    return this._parts.flatMap((part) => unclaim(this._loader, part._entry, part) ?? []);
+    return this._parts.flatMap((part) => {
+      if (!part.inLine) return NONE;
+      for (const entry of part.entries) unwant(this._loader, entry);
+      return leave(this._loader, part.batch, part) ?? NONE;
+    });
   }
 
   override _result(): (V | Error)[] {
-    const failed = this._answers.find((each) => this._stops(each));
-    if (failed !== undefined && isError(failed)) throw failed.error;
-    return this._answers.map((each) => {
-      const answer = each as Cached<V>;
+    if (this._stoppedBy !== null) outcome(this._stoppedBy);
+    return this._found.map((found) => {
+      const answer = answerFor(found) as Cached<V>;
       return isError(answer) ? (answer.error as Error) : answer.value;
     });
   }
