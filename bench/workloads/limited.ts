@@ -20,7 +20,7 @@ const workload: Workload = {
   measures: "time",
   peers: {
     async tsyncio() {
-      const { gather, limit, run, sleep } = await import("tsyncio");
+      const { createTask, limit, run, sleep } = await import("tsyncio");
       function* job() {
         yield* sleep(0);
         return 1;
@@ -29,7 +29,8 @@ const workload: Workload = {
         const limited = limit(job, { concurrency: AT_A_TIME });
         let done = 0;
         for (let from = 0; from < n; from += WAVE) {
-          for (const result of yield* gather(wave(from, n).map(() => limited()))) done += result;
+          const tasks = wave(from, n).map(() => createTask(limited()));
+          for (const task of tasks) done += yield* task;
         }
         did(done, n);
       }
