@@ -85,20 +85,18 @@ class Gathering extends Future<unknown[]> {
   constructor(loop: EventLoop, jobs: readonly Job<unknown>[], returnExceptions: boolean) {
     super(undefined, loop);
     this.#returnExceptions = returnExceptions;
+    this.#left = jobs.length;
     const childDone = (child: Future<unknown>): void => this.#childDone(child);
     const options = { loop };
-    // Eager tasks may be done by now; they count when all are there.
-    const early: Future<unknown>[] = [];
     for (const job of jobs) {
       // What is for one use, and was given before, is one child; it counts at each of its places.
       const given = isTaken(job) ? this.#children[jobs.indexOf(job)] : null;
       const child = given ?? ensureFuture(job, options);
-      if (child.done()) early.push(child);
-      else child.addDoneCallback(childDone);
       this.#children.push(child);
+      // An eager task may be done by now.
+      if (child.done()) childDone(child);
+      else child.addDoneCallback(childDone);
     }
-    this.#left = jobs.length;
-    for (const child of early) this.#childDone(child);
   }
 
   override cancel(message?: string): boolean {
