@@ -2,13 +2,7 @@ import type DataLoader from "dataloader";
 import type { Batcher } from "tsyncio";
 import type { Workload } from "../src/workload.ts";
 import { did } from "./support/did.ts";
-
-const WAVE = 1000;
-
-/** The keys of the wave that begins at `from`. */
-function wave(from: number, n: number): number[] {
-  return Array.from({ length: Math.min(n - from, WAVE) }, (_, i) => from + i);
-}
+import { WAVE, wave } from "./support/wave.ts";
 
 const ones = async (keys: readonly number[]): Promise<number[]> => keys.map(() => 1);
 

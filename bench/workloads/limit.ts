@@ -4,22 +4,9 @@ import type { Workload } from "../src/workload.ts";
 import type { Semaphore as FloorSemaphore } from "./floor/sync.ts";
 import type { Semaphore as NativeSemaphore } from "./native/semaphore.ts";
 import { did } from "./support/did.ts";
+import { job, WAVE, wave } from "./support/wave.ts";
 
 const AT_A_TIME = 50;
-const WAVE = 1000;
-
-/** A job for each number: the wave that begins at `from`. */
-function wave(from: number, n: number): number[] {
-  const numbers = [];
-  for (let i = from; i < Math.min(n, from + WAVE); i++) numbers.push(i);
-  return numbers;
-}
-
-/** What p-limit, p-queue, p-map and RxJS run. */
-async function job(): Promise<number> {
-  await null;
-  return 1;
-}
 
 const workload: Workload = {
   name: "limit",

@@ -1,18 +1,8 @@
 import type { Workload } from "../src/workload.ts";
 import { did } from "./support/did.ts";
+import { job, WAVE, wave } from "./support/wave.ts";
 
 const AT_A_TIME = 50;
-const WAVE = 1000;
-
-/** As many numbers as the wave that begins at `from` has calls. */
-function wave(from: number, n: number): number[] {
-  return Array.from({ length: Math.min(n - from, WAVE) }, (_, i) => from + i);
-}
-
-async function job(): Promise<number> {
-  await null;
-  return 1;
-}
 
 const workload: Workload = {
   name: "limited",

@@ -1,13 +1,8 @@
 import type { Workload } from "../src/workload.ts";
 import { did } from "./support/did.ts";
+import { WAVE, wave } from "./support/wave.ts";
 
 const AT_A_TIME = 50;
-const WAVE = 1000;
-
-/** The items of the wave that begins at `from`. */
-function wave(from: number, n: number): number[] {
-  return Array.from({ length: Math.min(n - from, WAVE) }, (_, i) => from + i);
-}
 
 async function job(item: number): Promise<number> {
   await null;

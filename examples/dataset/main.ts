@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { showProgress } from "@tsyncio/progress";
 import { type Coroutine, currentTask, KeyboardInterrupt, run } from "tsyncio";
+import { UsageError } from "../shared/command-line.ts";
 import { Dataset } from "./dataset.ts";
 import { diskFiles, FileProblem } from "./files.ts";
-import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import { formatReport, makeReport, type Report } from "./report.ts";
 import { readSequentially } from "./sequential.ts";
 

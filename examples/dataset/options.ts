@@ -1,6 +1,6 @@
 // The command line.
 
-import { parseArgs } from "node:util";
+import { countOption, durationOption, parseCommandLine, sizeOption, UsageError } from "../shared/command-line.ts";
 
 /** What a run may take. */
 export interface Settings {
@@ -42,25 +42,20 @@ Durations: 250ms, 1.5s, 2m, 1h, or milliseconds. Sizes: 500kb, 2mb, or bytes.
 Exit status: 0 all was read · 1 not in time, or the check failed · 2 wrong usage · 130 Ctrl-C
 `;
 
-/** What was written on the command line makes no sense. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
 /**
  * @returns "help" when only the usage is asked for.
  * @throws {UsageError} that says which option, what was found and what was expected.
  */
 export function parseOptions(args: readonly string[]): Options | "help" {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommandLine(args, OPTIONS);
   if (values.help) return "help";
   if (positionals.length > 1) throw new UsageError(`Expected one folder, got ${positionals.length}: ${positionals.join(" ")}`);
   const options = {
     folder: positionals[0],
-    open: countOption("open", values.open) ?? DEFAULTS.open,
-    ahead: countOption("ahead", values.ahead) ?? DEFAULTS.ahead,
-    memory: unitOption("memory", values.memory, BYTES, "a size like 500kb or 2mb") ?? DEFAULTS.memory,
-    deadline: unitOption("deadline", values.deadline, MILLISECONDS, "a duration like 250ms, 1.5s or 2m") ?? DEFAULTS.deadline,
+    open: countOption("open", values.open, 1) ?? DEFAULTS.open,
+    ahead: countOption("ahead", values.ahead, 1) ?? DEFAULTS.ahead,
+    memory: sizeOption("memory", values.memory) ?? DEFAULTS.memory,
+    deadline: durationOption("deadline", values.deadline) ?? DEFAULTS.deadline,
     json: values.json,
     quiet: values.quiet,
     check: values.check,
@@ -73,49 +68,13 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   return options;
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        open: { type: "string" },
-        ahead: { type: "string" },
-        memory: { type: "string" },
-        deadline: { type: "string" },
-        check: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        quiet: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function countOption(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d{1,6}$/.test(text) || Number(text) < 1) {
-    throw new UsageError(`Expected --${name} to be a whole number of 1 or more, got "${text}"`);
-  }
-  return Number(text);
-}
-
-const MILLISECONDS: Readonly<Record<string, number>> = { "": 1, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const BYTES: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
-
-function unitOption(
-  name: string,
-  text: string | undefined,
-  units: Readonly<Record<string, number>>,
-  expected: string,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(text) ?? [];
-  const factor = unit === undefined ? undefined : units[unit.toLowerCase()];
-  if (factor === undefined || Number(amount) === 0) {
-    throw new UsageError(`Expected --${name} to be ${expected}, got "${text}"`);
-  }
-  return Number(amount) * factor;
-}
+const OPTIONS = {
+  open: { type: "string" },
+  ahead: { type: "string" },
+  memory: { type: "string" },
+  deadline: { type: "string" },
+  check: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  quiet: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;

@@ -4,12 +4,13 @@ import { stat, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { showProgress } from "@tsyncio/progress";
 import { type Coroutine, createTask, currentTask, ensureFuture, KeyboardInterrupt, run, type Task } from "tsyncio";
+import { UsageError } from "../shared/command-line.ts";
 import { Audit } from "./audit.ts";
 import { checkDemo } from "./demo-check.ts";
 import { openDemoSite, type PlantedFault } from "./demo-site.ts";
 import { isBrokenLink } from "./findings.ts";
 import { serveFolder } from "./folder-server.ts";
-import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import { followProgress } from "./progress.ts";
 import { formatDemoCheck, formatSummary, formatTables, makeReport, type Report } from "./report.ts";
 

@@ -1,6 +1,6 @@
 // The command line.
 
-import { parseArgs } from "node:util";
+import { countOption, durationOption, parseCommandLine, sizeOption, UsageError } from "../shared/command-line.ts";
 import { type AuditSettings, DEFAULTS, DEMO_DEFAULTS } from "./settings.ts";
 
 export interface Options extends AuditSettings {
@@ -33,17 +33,12 @@ Durations: 250ms, 1.5s, 2m, 1h, or milliseconds. Sizes: 500kb, 2mb, or bytes.
 Exit status: 0 nothing broken · 1 broken links, or not finished in time · 2 wrong usage · 130 Ctrl-C
 `;
 
-/** What was written on the command line makes no sense. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
 /**
  * @returns "help" when only the usage is asked for.
  * @throws {UsageError} that says which option, what was found and what was expected.
  */
 export function parseOptions(args: readonly string[]): Options | "help" {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommandLine(args, OPTIONS);
   if (values.help) return "help";
   if (positionals.length > 1) {
     throw new UsageError(`Expected one URL or folder, got ${positionals.length}: ${positionals.join(" ")}`);
@@ -74,62 +69,16 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   return options;
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        concurrency: { type: "string" },
-        timeout: { type: "string" },
-        retries: { type: "string" },
-        deadline: { type: "string" },
-        slow: { type: "string" },
-        "max-size": { type: "string" },
-        "max-pages": { type: "string" },
-        external: { type: "boolean", default: false },
-        json: { type: "string", default: "site-audit-report.json" },
-        quiet: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function countOption(name: string, text: string | undefined, least: number): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text) || Number(text) < least) {
-    throw new UsageError(`Expected --${name} to be a whole number of ${least} or more, got "${text}"`);
-  }
-  return Number(text);
-}
-
-const MILLISECONDS: Readonly<Record<string, number>> = { "": 1, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
-function durationOption(name: string, text: string | undefined): number | undefined {
-  return unitOption(name, text, MILLISECONDS, "a duration like 250ms, 1.5s or 2m");
-}
-
-const BYTES: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
-
-function sizeOption(name: string, text: string | undefined): number | undefined {
-  const size = unitOption(name, text, BYTES, "a size like 500kb or 2mb");
-  return size === undefined ? undefined : Math.ceil(size);
-}
-
-function unitOption(
-  name: string,
-  text: string | undefined,
-  units: Readonly<Record<string, number>>,
-  expected: string,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(text) ?? [];
-  const factor = unit === undefined ? undefined : units[unit.toLowerCase()];
-  if (factor === undefined || Number(amount) === 0) {
-    throw new UsageError(`Expected --${name} to be ${expected}, got "${text}"`);
-  }
-  return Number(amount) * factor;
-}
+const OPTIONS = {
+  concurrency: { type: "string" },
+  timeout: { type: "string" },
+  retries: { type: "string" },
+  deadline: { type: "string" },
+  slow: { type: "string" },
+  "max-size": { type: "string" },
+  "max-pages": { type: "string" },
+  external: { type: "boolean", default: false },
+  json: { type: "string", default: "site-audit-report.json" },
+  quiet: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;

@@ -5,7 +5,7 @@ import type { Coroutine } from "tsyncio";
 import * as library from "tsyncio";
 import { describe, expect, test } from "vitest";
 import { runVirtual } from "../support/virtual.ts";
-import { type Checks, claimsOf, compile, type Example } from "./examples.ts";
+import { claimsOf, compile, type Example, Tally } from "./examples.ts";
 
 // docs/coming-from.md: its examples run in a task under virtual time, and it has each option and method of the other libraries.
 
@@ -118,20 +118,6 @@ function readSection(title: string, body: string, line: number): Section {
 const sections = split(text, 0, "## ").map(({ title, body, line }) => readSection(title, body, line));
 const about = sections.filter(({ title }) => title in theirs);
 const examples = sections.flatMap(({ entries }) => entries.flatMap((each) => each.examples));
-
-class Tally implements Checks {
-  claims = 0;
-
-  equal(actual: unknown, expected: unknown, claim: string): void {
-    this.claims++;
-    expect(actual, claim).toStrictEqual(expected);
-  }
-
-  threw(error: unknown, name: string): void {
-    this.claims++;
-    expect(error instanceof Error ? error.name : error, `throws ${name}`).toBe(name);
-  }
-}
 
 describe("the page for those who come from other libraries", () => {
   test("has a section for each library, and nothing in between", () => {

@@ -3,7 +3,7 @@ import * as library from "tsyncio";
 import * as testing from "tsyncio/testing";
 import { describe, expect, test } from "vitest";
 import { runVirtual } from "../support/virtual.ts";
-import { type Checks, claimsOf, compile, type Example, examplesOf } from "./examples.ts";
+import { type Checks, claimsOf, compile, type Example, examplesOf, Tally } from "./examples.ts";
 import { readSources } from "./sources.ts";
 
 // Every example in a doc comment runs: `expression; // => value` is compared, `statement; // throws Name` must throw.
@@ -14,20 +14,6 @@ const examples = sources.flatMap(examplesOf);
 async function scopeOf(example: Example): Promise<Record<string, unknown>> {
   const file = `../../src/${example.path}`;
   return { ...library, ...testing, ...((await import(file)) as object) };
-}
-
-class Tally implements Checks {
-  claims = 0;
-
-  equal(actual: unknown, expected: unknown, claim: string): void {
-    this.claims++;
-    expect(actual, claim).toStrictEqual(expected);
-  }
-
-  threw(error: unknown, name: string): void {
-    this.claims++;
-    expect(error instanceof Error ? error.name : error, `throws ${name}`).toBe(name);
-  }
 }
 
 describe("examples in doc comments", () => {

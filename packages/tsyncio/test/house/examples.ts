@@ -1,6 +1,7 @@
 /** Finds the examples in doc comments, and makes functions of them that check what they claim. */
 
 import { transformSync } from "esbuild";
+import { expect } from "vitest";
 import type { Source } from "./sources.ts";
 
 export interface Example {
@@ -95,4 +96,19 @@ function startOfStatement(lines: string[], example: Example): number {
     }
   }
   throw new SyntaxError(`${example.place}: no expression ends at ${JSON.stringify(lines.at(-1))}`);
+}
+
+/** Checks claims, and counts them: an example that claims nothing shows nothing. */
+export class Tally implements Checks {
+  claims = 0;
+
+  equal(actual: unknown, expected: unknown, claim: string): void {
+    this.claims++;
+    expect(actual, claim).toStrictEqual(expected);
+  }
+
+  threw(error: unknown, name: string): void {
+    this.claims++;
+    expect(error instanceof Error ? error.name : error, `throws ${name}`).toBe(name);
+  }
 }
