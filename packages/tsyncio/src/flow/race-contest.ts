@@ -7,6 +7,7 @@ import { asTaskBody, ensureFuture, type Job, notAJob } from "../kernel/job.ts";
 import { isCoroutine, isPromiseLike, reused } from "../kernel/kinds.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { BaseOperation, done, ENDED, NEW, Op, postpone, type Step, WOKEN } from "../kernel/operation.ts";
+import type { WaitForAny } from "../kernel/priority.ts";
 import type { WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 
@@ -202,8 +203,12 @@ export abstract class Contest extends Op<unknown> {
     }
   }
 
-  override _waitsFor(): WaitSource {
-    return { describe: () => this.#describeWait(), holders: () => this.#holders() };
+  override _waitsFor(): WaitForAny {
+    return {
+      describe: () => this.#describeWait(),
+      holders: () => this._parts().flatMap((part) => [...(part.holders?.() ?? [])]),
+      _parts: () => this._parts(),
+    };
   }
 
   #describeWait(): string {
@@ -214,8 +219,9 @@ export abstract class Contest extends Op<unknown> {
     return `${this.describe()} of ${told.join(" or ")}`;
   }
 
-  #holders(): Task<unknown>[] {
-    return this._branches.flatMap((branch) => branch.holders(this._over));
+  /** @internal What is waited for: the operations and futures, those of a contest in this one as well. */
+  _parts(): WaitSource[] {
+    return this._branches.flatMap((branch) => branch.parts(this._over));
   }
 }
 
@@ -368,10 +374,11 @@ class Branch implements Choice {
     return (this._future ?? (this._job as Op<unknown>))._waitsFor().describe();
   }
 
-  /** Who must act for it, or, when it has lost, before it has ended. */
-  holders(over: boolean): Task<unknown>[] {
+  /** What must happen for it or, once it has lost, before it has ended. */
+  parts(over: boolean): WaitSource[] {
     if (this.ended || this._future?.done() === true || (over && !this.isAwaited)) return [];
-    return [...((this._future ?? (this._job as Op<unknown>))._waitsFor().holders?.() ?? [])];
+    const source: WaitForAny = (this._future ?? (this._job as Op<unknown>))._waitsFor();
+    return source._parts?.() ?? [source];
   }
 
   // ── In the place of a task ───────────────────────────────────────────────────────────────────────────────────────────

@@ -58,6 +58,8 @@ export class TaskGroup {
     task.addDoneCallback((done) => this.#onTaskDone(done as Task<unknown>));
     // An eager task may have cancelled the group before it was a member.
     if (this.#cancelled && !task.done()) task.cancel();
+    // The parent may wait for its tasks already, and lift them.
+    if (this.#allDone) current.probe?.held(this.#allDone);
     return task;
   }
 

@@ -414,7 +414,7 @@ export class EventLoop {
     this._checkOpen();
     if (this.#running) throw new RuntimeError("This event loop is already running", "LOOP_RUNNING");
     if (current.loop !== null || runningTask() !== null) {
-      throw new RuntimeError("Cannot run a loop inside of another; use createTask()", "LOOP_RUNNING");
+      throw new RuntimeError("Cannot run a loop inside another; use createTask()", "LOOP_RUNNING");
     }
   }
 

@@ -52,10 +52,30 @@ export interface PriorityTools extends LineOrder {
   set(task: AnyTask, priority: number): void;
 }
 
-/** What a task lifts while it waits. */
+/** A wait for the first of several things, as that of a race: each of them lifts by itself. */
+export interface WaitForAny extends WaitSource {
+  /** @internal */
+  _parts?(): WaitSource[];
+}
+
+/**
+ * Something that tasks wait for, and those that it lifts for their sake.
+ *
+ * PERF  one for all that wait: were each of them to lift the holders by itself, a lock that goes through a line of n would take n³.
+ */
 interface Lift {
-  readonly sources: readonly WaitSource[];
-  readonly holders: readonly AnyTask[];
+  readonly source: WaitSource;
+  /** How many wait, for each priority that they have. */
+  readonly waiters: Map<number, number>;
+  /** The highest of these. */
+  rank: number;
+  holders: readonly AnyTask[];
+}
+
+/** Where a task waits, and the priority that it was counted with there. */
+interface BlockedOn {
+  readonly lifts: readonly Lift[];
+  readonly rank: number;
 }
 
 class Priorities implements PriorityTools, Probe {
@@ -63,15 +83,14 @@ class Priorities implements PriorityTools, Probe {
   readonly #own = new Map<AnyTask, number>();
   /** What counts, where that is not 0: its own, or that of one that waits for it. */
   readonly #ranks = new Map<AnyTask, number>();
-  readonly #lifts = new Map<AnyTask, Lift>();
-  /** Who lifts a task. */
-  readonly #liftedBy = new Map<AnyTask, Set<AnyTask>>();
-  readonly #waitersOf = new Map<WaitSource, Set<AnyTask>>();
+  readonly #blockedOn = new Map<AnyTask, BlockedOn>();
+  readonly #lifts = new Map<WaitSource, Lift>();
+  readonly #liftedBy = new Map<AnyTask, Set<Lift>>();
   readonly #loops = new Set<EventLoop>();
   /** How often a waiter was passed over in its line. */
   readonly #passes = new WeakMap<Ranked, number>();
-  /** No task in use has less; who has no more than that lifts nobody. */
-  #least = 0;
+  /** Loops with tasks below 0, which those with 0 lift; elsewhere these lift nobody. True: all that wait there are counted. */
+  #lowered = new WeakMap<EventLoop, boolean>();
   #watching = false;
   #previous: Probe | null = null;
 
@@ -90,7 +109,7 @@ class Priorities implements PriorityTools, Probe {
     else {
       this.#watch(task._loop);
       this.#own.set(task, priority);
-      this.#least = Math.min(this.#least, priority);
+      if (priority < 0) this.#lower(task);
     }
     this.#settle([task]);
     if (this.#own.size === 0) this.#rest();
@@ -102,10 +121,14 @@ class Priorities implements PriorityTools, Probe {
 
   peek<W extends Ranked>(first: W | null): W | null {
     let best: W | null = null;
+    let highest = Number.NEGATIVE_INFINITY;
     for (let each = first; each !== null; each = each._next as W | null) {
       if (!sleeps(each)) continue;
       if ((this.#passes.get(each) ?? 0) >= PASSES) return each;
-      if (best === null || rankOfEntry(each) > rankOfEntry(best)) best = each;
+      const rank = rankOfEntry(each);
+      if (rank <= highest) continue;
+      best = each;
+      highest = rank;
     }
     return best;
   }
@@ -138,7 +161,7 @@ class Priorities implements PriorityTools, Probe {
     // A list, not a recursion: a chain of tasks that wait for each other may be longer than the stack.
     for (let task = tasks.pop(); task !== undefined; task = tasks.pop()) {
       let rank = this.#own.get(task) ?? 0;
-      for (const waiter of this.#liftedBy.get(task) ?? []) rank = Math.max(rank, this.rankOf(waiter));
+      for (const lift of this.#liftedBy.get(task) ?? []) rank = Math.max(rank, this.#rankOfOthers(lift, task));
       if (rank === this.rankOf(task)) continue;
       if (rank === 0) this.#ranks.delete(task);
       else this.#ranks.set(task, rank);
@@ -147,23 +170,62 @@ class Priorities implements PriorityTools, Probe {
     }
   }
 
-  /** Lifts those that a task waits for, and no others; returns all that are concerned. */
+  /** The highest priority of those that wait there, but for one who may be among them: nobody lifts itself. */
+  #rankOfOthers(lift: Lift, task: AnyTask): number {
+    const blockedOn = this.#blockedOn.get(task);
+    if (blockedOn?.rank !== lift.rank) return lift.rank;
+    const own = blockedOn.lifts.filter((each) => each === lift).length;
+    return own === lift.waiters.get(lift.rank) ? highestOf(lift.waiters, lift.rank) : lift.rank;
+  }
+
+  /** Notes anew what a task waits for; returns all whose priority that may change. */
   #lift(task: AnyTask): AnyTask[] {
-    const before = this.#lifts.get(task);
-    const sources = task.done() || this.rankOf(task) <= this.#least ? [] : task._waits();
-    const holders = sources
-      .flatMap((source) => [...(source.holders?.() ?? [])])
-      .filter((each) => each !== task && !each.done());
-    if (before === undefined && sources.length === 0) return [];
-    for (const each of before?.holders ?? []) remove(this.#liftedBy, each, task);
-    for (const each of before?.sources ?? []) remove(this.#waitersOf, each, task);
-    this.#lifts.delete(task);
-    if (sources.length > 0) {
-      this.#lifts.set(task, { sources, holders });
-      for (const each of holders) add(this.#liftedBy, each, task);
-      for (const each of sources) add(this.#waitersOf, each, task);
+    const before = this.#blockedOn.get(task);
+    const rank = this.rankOf(task);
+    const counts = !task.done() && (rank > 0 || this.#lowered.has(task._loop));
+    const lifts = counts ? sourcesOf(task).map((source) => this.#join(source, rank)) : [];
+    if (before === undefined && lifts.length === 0) return [];
+    for (const lift of before?.lifts ?? []) leave(lift, before?.rank as number);
+    if (lifts.length > 0) this.#blockedOn.set(task, { lifts, rank });
+    else this.#blockedOn.delete(task);
+    return [...new Set([...(before?.lifts ?? []), ...lifts])].flatMap((lift) => this.#refresh(lift));
+  }
+
+  #join(source: WaitSource, rank: number): Lift {
+    const lift: Lift = this.#lifts.get(source) ?? { source, waiters: new Map(), rank, holders: [] };
+    this.#lifts.set(source, lift);
+    lift.waiters.set(rank, (lift.waiters.get(rank) ?? 0) + 1);
+    lift.rank = Math.max(lift.rank, rank);
+    return lift;
+  }
+
+  /** Others may hold it now, or nobody may wait for it any more; returns those that it lifts, and that it lifted. */
+  #refresh(lift: Lift): AnyTask[] {
+    const before = lift.holders;
+    const inUse = lift.waiters.size > 0;
+    if (!inUse) this.#lifts.delete(lift.source);
+    lift.holders = inUse ? holdersOf(lift.source) : [];
+    for (const each of before) {
+      const lifts = this.#liftedBy.get(each);
+      lifts?.delete(lift);
+      if (lifts?.size === 0) this.#liftedBy.delete(each);
     }
-    return [...(before?.holders ?? []), ...holders];
+    for (const each of lift.holders) {
+      const lifts = this.#liftedBy.get(each);
+      if (lifts === undefined) this.#liftedBy.set(each, new Set([lift]));
+      else lifts.add(lift);
+    }
+    return [...before, ...lift.holders];
+  }
+
+  /** A task is below 0: from now on, those with 0 lift others, too. */
+  #lower(task: AnyTask): void {
+    const loop = task._loop;
+    if (this.#lowered.get(loop) === true) return;
+    // PERF  nobody waits for what is just being made, so that those who wait need not be looked through.
+    const isNew = task._previous === null && loop._tasks.first !== task;
+    this.#lowered.set(loop, !isNew);
+    if (!isNew) for (const each of loop._tasks) this.#settle(this.#lift(each._self()));
   }
 
   // ── The probe ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,10 +253,10 @@ class Priorities implements PriorityTools, Probe {
     }
     this.#loops.clear();
     this.#ranks.clear();
+    this.#blockedOn.clear();
     this.#lifts.clear();
     this.#liftedBy.clear();
-    this.#waitersOf.clear();
-    this.#least = 0;
+    this.#lowered = new WeakMap();
     // Somebody may have put another probe on top of this one.
     if (current.probe !== this) return;
     setProbe(this.#previous);
@@ -211,7 +273,7 @@ class Priorities implements PriorityTools, Probe {
 
   stepped(task: AnyTask): void {
     this.#previous?.stepped(task);
-    if (this.#lifts.has(task) || this.rankOf(task) > this.#least) this.#settle(this.#lift(task));
+    this.#settle(this.#lift(task));
   }
 
   waits(task: AnyTask, what: Wait | null): void {
@@ -236,7 +298,8 @@ class Priorities implements PriorityTools, Probe {
 
   held(source: WaitSource): void {
     this.#previous?.held(source);
-    for (const task of [...(this.#waitersOf.get(source) ?? [])]) this.#settle(this.#lift(task));
+    const lift = this.#lifts.get(source);
+    if (lift !== undefined) this.#settle(this.#refresh(lift));
   }
 }
 
@@ -257,21 +320,50 @@ function rankOfEntry(entry: object): number {
   return task === null ? 0 : priorities.rankOf(task);
 }
 
-function add<K>(map: Map<K, Set<AnyTask>>, key: K, task: AnyTask): void {
-  const set = map.get(key);
-  if (set === undefined) map.set(key, new Set([task]));
-  else set.add(task);
+/** What a task waits for, as far as somebody may hold it. */
+function sourcesOf(task: AnyTask): WaitSource[] {
+  return task
+    ._waits()
+    .flatMap((source: WaitForAny) => source._parts?.() ?? source)
+    .filter((source) => source.holders !== undefined);
 }
 
-function remove<K>(map: Map<K, Set<AnyTask>>, key: K, task: AnyTask): void {
-  const set = map.get(key);
-  set?.delete(task);
-  if (set?.size === 0) map.delete(key);
+/** The tasks that must act; a future that is told instead, such as a gather() in a gather(), may know those. */
+function holdersOf(source: WaitSource): AnyTask[] {
+  const found = new Set<AnyTask>();
+  const sources = [source];
+  for (const each of sources) {
+    for (const holder of (each.holders?.() ?? []) as Iterable<WaitSource>) {
+      if (!(holder instanceof Task)) sources.push(holder);
+      else if (!holder.done()) found.add(holder);
+    }
+  }
+  return [...found];
+}
+
+/** One that waited does so no more, or is counted anew. */
+function leave(lift: Lift, rank: number): void {
+  const { waiters } = lift;
+  const count = waiters.get(rank) as number;
+  if (count > 1) waiters.set(rank, count - 1);
+  else {
+    waiters.delete(rank);
+    if (rank === lift.rank) lift.rank = highestOf(waiters);
+  }
+}
+
+/** The highest of those priorities. */
+function highestOf(waiters: Map<number, number>, except?: number): number {
+  let found = Number.NEGATIVE_INFINITY;
+  for (const rank of waiters.keys()) if (rank > found && rank !== except) found = rank;
+  return found;
 }
 
 /** Where an entry stands in the ready queue. */
 interface Place {
   readonly entry: Runnable;
+  /** The task that runs, or that waits by itself for this timer. */
+  readonly owner: unknown;
   rank: number;
   hasRun: boolean;
 }
@@ -293,7 +385,7 @@ export class Lanes implements ReadyQueue {
   readonly #arrivals = new Deque<Place>();
   /** Highest first. */
   readonly #lanes: Lane[] = [];
-  readonly #places = new Map<Runnable, Place>();
+  readonly #places = new Map<unknown, Place>();
   #length = 0;
   #passes = 0;
 
@@ -302,11 +394,12 @@ export class Lanes implements ReadyQueue {
   }
 
   push(entry: Runnable): void {
-    const place = { entry, rank: rankOfEntry(entry), hasRun: false };
+    const owner = entry instanceof Task ? entry : (entry as Partial<Ranked>)._waiting;
+    const place = { entry, owner, rank: rankOfEntry(entry), hasRun: false };
     this.#length++;
     this.#arrivals.push(place);
     this.#laneOf(place.rank).push(place);
-    if (entry instanceof Task) this.#places.set(entry, place);
+    if (owner instanceof Task) this.#places.set(owner, place);
   }
 
   shift(): Runnable | undefined {
@@ -316,7 +409,8 @@ export class Lanes implements ReadyQueue {
     if (place !== oldest && ++this.#passes > PASSES) place = oldest;
     if (place === oldest) this.#passes = 0;
     place.hasRun = true;
-    this.#places.delete(place.entry);
+    // A timer whose task was cancelled meanwhile: that has a place of its own.
+    if (this.#places.get(place.owner) === place) this.#places.delete(place.owner);
     this.#length--;
     return place.entry;
   }
@@ -324,9 +418,12 @@ export class Lanes implements ReadyQueue {
   /** What counts for a task has changed. */
   move(task: AnyTask): void {
     const place = this.#places.get(task);
-    if (place === undefined) return;
-    place.rank = rankOfEntry(task);
-    this.#laneOf(place.rank).push(place);
+    if (place !== undefined) {
+      place.rank = rankOfEntry(task);
+      this.#laneOf(place.rank).push(place);
+    }
+    // What an async function awaits runs in its place.
+    for (const each of task._inner()) this.move(each);
   }
 
   #laneOf(rank: number): Deque<Place> {

@@ -2,6 +2,7 @@
 
 import type { EventLoop } from "../kernel/loop.ts";
 import { done, type Operation } from "../kernel/operation.ts";
+import type { WaitForAny } from "../kernel/priority.ts";
 import type { Suspension, WaitSource } from "../kernel/suspended.ts";
 import { bindLoop } from "../sync/loop-bound.ts";
 import { Waiter, Waiters } from "../sync/waiters.ts";
@@ -87,8 +88,12 @@ class WaitUntil<W extends Watched> extends Waiter<void> {
     return this._name;
   }
 
-  override _waitsFor(): WaitSource {
+  override _waitsFor(): WaitForAny {
     const watched = this._watched;
-    return { describe: () => `${this._name} of ${watched.describe()}`, holders: () => watched.holders?.() ?? [] };
+    return {
+      describe: () => `${this._name} of ${watched.describe()}`,
+      holders: () => watched.holders?.() ?? [],
+      _parts: () => [watched],
+    };
   }
 }

@@ -207,7 +207,7 @@ test("a loop that runs cannot be run again, and no other one inside of it", asyn
     void again.catch(() => {});
     void inside.catch(() => {});
     const results = yield* settle([again, inside]);
-    expect(results).toEqual(["This event loop is already running", "Cannot run a loop inside of another; use createTask()"]);
+    expect(results).toEqual(["This event loop is already running", "Cannot run a loop inside another; use createTask()"]);
   });
 });
 

@@ -287,12 +287,12 @@ test("run() inside a running loop is refused, in both spellings", async () => {
     virtually(function* () {
       yield* ensureFuture(run(sleep(1)));
     }),
-  ).rejects.toThrow(/Cannot run a loop inside of another/);
+  ).rejects.toThrow(/Cannot run a loop inside another/);
   await expect(
     virtually(async () => {
       await run(sleep(1));
     }),
-  ).rejects.toThrow(/Cannot run a loop inside of another/);
+  ).rejects.toThrow(/Cannot run a loop inside another/);
 });
 
 test("run() of what cannot be awaited rejects with a TypeError", async () => {

@@ -1,6 +1,19 @@
 /** The laws of priorities: in lines that go by them, and of those that hold what others wait for. */
 
-import { effectivePriority, Lock, Queue, QueueShutDown, Semaphore, sleep, type Task } from "tsyncio";
+import {
+  CapacityLimiter,
+  Event,
+  effectivePriority,
+  Lock,
+  type Operation,
+  Queue,
+  QueueShutDown,
+  RWLock,
+  race,
+  Semaphore,
+  sleep,
+  type Task,
+} from "tsyncio";
 import { holds, law, type Script, type Stage, same } from "./scenario.ts";
 
 const PRIORITIES = [0, 5, -3, 5, 1];
@@ -124,6 +137,72 @@ function* untilShutDown(script: () => Script): Script {
     yield* script();
   } catch (error) {
     if (!(error instanceof QueueShutDown)) throw error;
+  }
+}
+
+/** What has a way in and out, and is held by those inside. */
+interface Door {
+  readonly name: string;
+  readonly source: { holders(): Iterable<Task<unknown>> };
+  enter(index: number): Operation<{ release(): void }>;
+  isFree(): boolean;
+}
+
+const doors: Record<string, () => Door> = {
+  CapacityLimiter: () => {
+    const source = new CapacityLimiter(2, { name: "door" });
+    const enter = (index: number) => source.acquire(1 + (index % 2));
+    return { name: "'door'", source, enter, isFree: () => source.borrowed === 0 && source.waiting === 0 };
+  },
+  RWLock: () => {
+    const source = new RWLock({ name: "door" });
+    const enter = (index: number) => (index % 2 === 0 ? source.write() : source.read());
+    return { name: "'door'", source, enter, isFree: () => !source.locked() && source.waiting === 0 };
+  },
+};
+
+for (const [kind, make] of Object.entries(doors)) {
+  for (const way of ["alone", "in a race()"] as const) {
+    law(`${kind} that is waited for ${way}, lifts those inside, whatever becomes of those outside`, function* (stage) {
+      const door = make();
+      stage.always(() => {
+        for (const actor of stage.actors) {
+          if (actor.done() || !actor.waitingFor?.includes(door.name)) continue;
+          for (const holder of door.source.holders()) {
+            const [inside, outside] = [effectivePriority(holder), effectivePriority(actor)];
+            holds(
+              holder.done() || inside >= outside,
+              `${holder.name} inside has ${inside}, ${actor.name} that waits ${outside}`,
+            );
+          }
+        }
+      });
+      stage.atEnd(() => {
+        holds(door.isFree(), `it is free at the end: ${door.source}`);
+        for (const actor of stage.actors)
+          holds(effectivePriority(actor) === 0, `nothing is left of the priority of ${actor.name}`);
+      });
+      for (const [index, priority] of PRIORITIES.entries()) {
+        const actor: Task<unknown> = stage.actor(`actor ${index}`, function* () {
+          yield sleep(index >> 1);
+          const entering = door.enter(index);
+          const inside: { release(): void } = yield way === "alone" ? entering : race([entering, race([new Event().wait()])]);
+          try {
+            yield sleep(1);
+          } finally {
+            inside.release();
+          }
+        });
+        actor.priority = priority;
+      }
+      yield sleep(1);
+      // What they wait for becomes more urgent, and less so: below all others, too.
+      for (const [index, priority] of [-4, 0, 3, -5, 9].entries()) {
+        const actor = stage.actors[index] as Task<unknown>;
+        if (!actor.done()) actor.priority = priority;
+      }
+      yield* stage.watch(() => {});
+    });
   }
 }
 
