@@ -6,7 +6,7 @@ import { AsyncWait } from "../kernel/async-wait.ts";
 import { operation } from "../kernel/coroutine.ts";
 import { current, runningTask } from "../kernel/current.ts";
 import { type Body, callBody, checkBody } from "../kernel/job.ts";
-import { done, type Operation } from "../kernel/operation.ts";
+import { done, Op, type Operation } from "../kernel/operation.ts";
 import type { Coroutine, Suspension } from "../kernel/suspended.ts";
 import { Task } from "../kernel/task.ts";
 import type { Guard } from "../sync/lock.ts";
@@ -72,13 +72,20 @@ export class CapacityLimiter extends Limiter {
     return this.#total;
   }
 
-  /** Those that wait for more than the new total can never be served: they are refused with the code `TOO_HEAVY`. */
+  /**
+   * Those that wait for more than the new total can never be served: they are refused with the code `TOO_HEAVY`. Those that hold
+   * so much themselves that they would wait for ever are told as by `acquire`, with `SELF_DEADLOCK`.
+   */
   set total(total: number) {
     checkTotal(total);
     this.#total = total;
     for (const turn of this._waiters) {
-      if (turn._amount > total)
+      if (turn._amount > total) {
         this._refuse(turn, "TOO_HEAVY", `it asks for ${turn._amount}, and \`total\` was lowered to ${total}`);
+        continue;
+      }
+      const error = this._selfDeadlock(turn._amount, (turn as AcquireCapacity)._asker);
+      if (error !== null) this._turnAway(turn, error);
     }
     this._serve();
   }
@@ -100,7 +107,8 @@ export class CapacityLimiter extends Limiter {
    * @returns a guard that gives them back: `using permit = yield* limiter.acquire()`.
    * @throws {RangeError} when `weight` is not such a number, or above the total.
    * @throws {RuntimeError} with the code `SELF_DEADLOCK` when the task itself holds so much that it could wait for ever. (Of an async
-   *   function, which may go on elsewhere meanwhile, only what it holds by `with` around this call counts.)
+   *   function, which may go on elsewhere meanwhile, only what it holds by `with` around this call counts; what `tryAcquire` took,
+   *   never.)
    * @throws {RefusedError} when it is turned away.
    *
    * **Suspends** only if that much is not free, or somebody waits. **Cancel** gives up the place in line; nothing is taken.
@@ -202,12 +210,12 @@ export class CapacityLimiter extends Limiter {
     else books.set(key, sum);
   }
 
-  /** @internal Refuses a request that can only be granted when its own task has gone on. */
-  _checkSelf(weight: number, task: Task<unknown> | null): void {
+  /** @internal The error for a request that can only be granted when its own task has gone on; null for others. */
+  _selfDeadlock(weight: number, task: Task<unknown> | null): RuntimeError | null {
     let own = 0;
     for (let each = task; each !== null; each = each._outer()) own += this.#nested.get(each) ?? 0;
-    if (own + weight <= this.#total) return;
-    throw new RuntimeError(
+    if (own + weight <= this.#total) return null;
+    return new RuntimeError(
       `Cannot acquire ${weight} of ${this.describe()}: ${task?.name} itself holds ${own} and would wait for itself; ` +
         "release those first, or hand the permit over with transfer() to the task that will release it",
       "SELF_DEADLOCK",
@@ -217,7 +225,7 @@ export class CapacityLimiter extends Limiter {
   override _serve(): void {
     for (let turn = this._head; turn !== null && !this.paused && turn._amount <= this.available; turn = this._head) {
       this._serveOne(turn);
-      (turn as AcquireCapacity)._set(this);
+      (turn as AcquireCapacity)._set();
       turn._wake();
     }
     this._changed();
@@ -285,6 +293,7 @@ export class Permit implements Guard {
     this._scope = null;
     this._task = task;
     this.#limiter._book(this, this.weight);
+    current.probe?.held(this.#limiter);
   }
 
   [Symbol.dispose](): void {
@@ -294,7 +303,9 @@ export class Permit implements Guard {
 
 class AcquireCapacity extends Turn<Permit> {
   declare readonly _limiter: CapacityLimiter;
-  /** The task that goes on when it is granted, and not before. */
+  /** Who asks: a task, or an operation that an async function awaits. */
+  declare _asker: Task<unknown> | null;
+  /** The same, if it goes on when it is granted, and not before. */
   declare _scope: Task<unknown> | null;
   /** What it was granted. */
   declare _permit: Permit | null;
@@ -303,6 +314,7 @@ class AcquireCapacity extends Turn<Permit> {
 
   constructor(limiter: CapacityLimiter, weight: number) {
     super(limiter as Limiter, weight);
+    this._asker = null;
     this._scope = null;
     this._permit = null;
     this._awaited = false;
@@ -324,19 +336,24 @@ class AcquireCapacity extends Turn<Permit> {
     // The total may have been lowered since acquire() was called.
     limiter._checkWeight(this._amount);
     const running = runningTask();
-    // Awaited outside of any task, it is driven by a task of its own, which ends with it and holds nothing.
-    const task = running instanceof AsyncWait && running.owner === null && this._awaited ? null : running;
-    const scope = this._awaited ? null : current.task;
-    if (!limiter._mustWait() && this._amount <= limiter.available) return done(limiter._lend(this._amount, scope, task));
-    limiter._checkSelf(this._amount, task);
-    this._scope = scope;
-    this._task = task?._self() ?? null;
+    // What drives the bare wait of an async function ends with it: the function goes on with the permit.
+    const isBare = running instanceof AsyncWait && running._root instanceof Op;
+    this._asker = isBare ? running._outer() : running;
+    this._scope = isBare || this._awaited ? null : current.task;
+    if (!limiter._mustWait() && this._amount <= limiter.available) return done(this._take());
+    const error = limiter._selfDeadlock(this._amount, this._asker);
+    if (error !== null) throw error;
+    this._task = this._asker?._self() ?? null;
     return this._stand(loop);
   }
 
+  _take(): Permit {
+    return this._limiter._lend(this._amount, this._scope, this._asker);
+  }
+
   /** Takes what it waits for: at once, so that nobody can snatch it. */
-  _set(limiter: CapacityLimiter): void {
-    this._permit = limiter._lend(this._amount, this._scope, this._task);
+  _set(): void {
+    this._permit = this._take();
   }
 
   override _granted(): Permit {

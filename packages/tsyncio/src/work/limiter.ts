@@ -267,8 +267,13 @@ export abstract class Limiter implements WaitSource, LoopBound {
 
   /** @internal */
   _refuse(turn: Turn<unknown>, code: Refusal, reason: string): void {
+    this._turnAway(turn, this._refusal(code, reason));
+  }
+
+  /** @internal */
+  _turnAway(turn: Turn<unknown>, error: Error): void {
     turn._limiter._leave(turn);
-    turn._refusal = this._refusal(code, reason);
+    turn._refusal = error;
     turn._wake();
   }
 

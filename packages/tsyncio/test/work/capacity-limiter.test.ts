@@ -4,14 +4,18 @@ import {
   createTask,
   currentTask,
   DeadlockError,
+  Event,
   gather,
   getRunningLoop,
+  type Operation,
   type Permit,
   RateLimiter,
   RefusedError,
+  race,
   sleep,
   type Task,
   taskGroup,
+  waitFor,
 } from "tsyncio";
 import { expect, test } from "vitest";
 import { turn, virtually } from "../support/virtual.ts";
@@ -370,6 +374,47 @@ test("CapacityLimiter.acquire() tells a task that would wait for itself", async 
   });
 });
 
+test("CapacityLimiter.total, when it shrinks, tells those that would from then on wait for themselves, and no others", async () => {
+  await virtually(function* () {
+    const limiter = new CapacityLimiter(3, { name: "db" });
+    const other = createTask(limiter.with(() => sleep(5)));
+    const greedy = [
+      createTask(
+        function* () {
+          using _ = yield* limiter.acquire();
+          yield* sleep(0);
+          yield* limiter.acquire();
+        },
+        { name: "greedy" },
+      ),
+      createTask(async () => {
+        await limiter.with(async () => {
+          await sleep(0);
+          await limiter.with(() => 1);
+        });
+      }),
+    ];
+    const patient = createTask(function* () {
+      yield* sleep(1);
+      return yield* limiter.with(() => "done");
+    });
+    yield* sleep(2);
+    expect([limiter.borrowed, limiter.waiting]).toEqual([3, 3]);
+
+    limiter.total = 2;
+    yield* sleep(1);
+    expect([limiter.borrowed, limiter.waiting]).toEqual([3, 3]);
+    limiter.total = 1;
+    yield* sleep(1);
+    const errors = greedy.map((task) => task.exception() as Error);
+    expect(errors.map(codeOf)).toEqual(["SELF_DEADLOCK", "SELF_DEADLOCK"]);
+    expect(errors[0]?.message).toContain("'db' (3 of 1 borrowed): greedy itself holds 1 and would wait for itself");
+    expect([limiter.borrowed, limiter.waiting]).toEqual([1, 1]);
+    expect(yield* patient).toBe("done");
+    yield* other;
+  });
+});
+
 test("CapacityLimiter.acquire() waits, when others hold what a task lacks", async () => {
   await virtually(function* () {
     const limiter = new CapacityLimiter(3);
@@ -423,6 +468,34 @@ test("CapacityLimiter, takes the branches of an async function for what they are
 
   expect(log).toEqual([1, 2, 3]);
 });
+
+const awaited: Record<string, (limiter: CapacityLimiter) => Operation<Permit>> = {
+  "acquire()": (limiter) => limiter.acquire(),
+  "race()": (limiter) => race([limiter.acquire(), sleep(9)]) as Operation<Permit>,
+  "race() in a race()": (limiter) => race([race([limiter.acquire(), sleep(9)])]) as Operation<Permit>,
+  "waitFor()": (limiter) => waitFor(limiter.acquire(), 9) as Operation<Permit>,
+};
+
+for (const [way, acquire] of Object.entries(awaited)) {
+  test(`CapacityLimiter, lets an async function that awaits ${way} give back in one branch what another waits for`, async () => {
+    const branches = async (limiter: CapacityLimiter) => {
+      const permit = await acquire(limiter);
+      const second = async () => (await acquire(limiter)).release();
+      const release = async () => {
+        await sleep(1);
+        permit.release();
+      };
+      await Promise.all([second(), release()]);
+    };
+    await virtually(async () => {
+      await branches(new CapacityLimiter(1));
+      await sleep(1);
+      await branches(new CapacityLimiter(1));
+      const outer = new CapacityLimiter(1);
+      await outer.with(() => branches(new CapacityLimiter(1)));
+    });
+  });
+}
 
 test("Permit.transfer(), lets a task acquire for others and wait for them", async () => {
   await virtually(function* () {
@@ -535,6 +608,8 @@ test("CapacityLimiter, is acquired outside of any task, by nobody that is known 
   permit.release();
   await second;
   expect(limiter.borrowed).toBe(0);
+  using _ = (await race([limiter.acquire(), new Event().wait()])) as Permit;
+  expect(limiter.borrowers()).toEqual([{ task: null, name: "(outside of any task)", weight: 1 }]);
 });
 
 test("CapacityLimiter.pause() lets nobody in, until resume()", async () => {
