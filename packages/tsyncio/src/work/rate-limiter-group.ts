@@ -49,6 +49,7 @@ export class RateLimiterGroup<K> {
       { ...options, name: options.name ?? String(key) },
       { used: () => this.#wake(key, limiter) },
     );
+    this.#collected.register(limiter, key);
     this.#rest(key, limiter);
     return limiter;
   }
@@ -81,7 +82,6 @@ export class RateLimiterGroup<K> {
   #rest(key: K, limiter: RateLimiter): void {
     this.#busy.delete(key);
     this.#resting.set(key, new WeakRef(limiter));
-    this.#collected.register(limiter, key);
   }
 
   /** It is used: from now on it must not be lost. */

@@ -10,6 +10,7 @@ import { done, type Operation } from "../kernel/operation.ts";
 import type { Coroutine, Suspension } from "../kernel/suspended.ts";
 import type { TimerEntry } from "../kernel/timers.ts";
 import { bindLoop } from "../sync/loop-bound.ts";
+import type { Waiters } from "../sync/waiters.ts";
 import { checkWhole, Limiter, type LimiterOptions, Turn } from "./limiter.ts";
 import { type Meter, SlidingWindow, TokenBucket } from "./rate-meters.ts";
 
@@ -78,6 +79,9 @@ export class RateLimiter extends Limiter {
   #timer: HeadTimer | null = null;
   /** Its rate is not the one that it was made with. */
   #changed = false;
+  /** How many have come to stand in line, and how often it was held up or its rate changed since it was made. */
+  #arrivals = 0;
+  #changes = 0;
 
   /**
    * @param options - `limit` per `per`, `burst`, `strategy` and `also` are the rate, see {@link Rate}; `name`, `maxWaiting`, `whenFull`
@@ -159,6 +163,7 @@ export class RateLimiter extends Limiter {
    * **Suspends** never.
    */
   override pause(duration?: Duration): void {
+    this.#changes++;
     if (duration === undefined) super.pause();
     else {
       this._altered();
@@ -182,6 +187,7 @@ export class RateLimiter extends Limiter {
    */
   retryAfter(delay: Duration): void {
     const wait = milliseconds(delay, "delay");
+    this.#changes++;
     this._altered();
     this.#notBefore = Math.max(this.#notBefore, this._clock().time() + wait);
     this._serve();
@@ -206,13 +212,16 @@ export class RateLimiter extends Limiter {
     meter.change(checked.limit, checked.per, checked.burst ?? checked.limit, this._clock().time());
     Object.assign(this.#rate, checked);
     this.#changed = true;
+    this.#changes++;
     this._altered();
-    const max = this._max;
-    for (const turn of this._waiters) {
-      if (turn._amount > max)
-        this._refuse(turn, "TOO_HEAVY", `it costs ${turn._amount}, and the rate was lowered to ${max} at once`);
-    }
+    for (const turn of this._waiters) this.#refuseIfTooHeavy(turn);
     this._serve();
+  }
+
+  #refuseIfTooHeavy(turn: Turn<unknown>): void {
+    const max = this._max;
+    if (turn._amount > max)
+      this._refuse(turn, "TOO_HEAVY", `it costs ${turn._amount}, and the rate was lowered to ${max} at once`);
   }
 
   statistics(): RateStatistics {
@@ -284,6 +293,38 @@ export class RateLimiter extends Limiter {
   /** @internal Sets aside what is granted to one that has not run yet, or takes that back. */
   _reserve(cost: number): void {
     this.#reserved += cost;
+  }
+
+  /** @internal */
+  _nextArrival(): number {
+    return this.#arrivals++;
+  }
+
+  /** @internal Changes whenever what has been granted may not be allowed any more. */
+  get _changes(): number {
+    return this.#changes;
+  }
+
+  /**
+   * @internal RACE  1. A and B are granted   2. A goes on, and pauses it or lowers its rate   3. B must not go on: nothing is granted now.
+   * Tells whether B may; if not, it stands in line again, before all that came later.
+   *       test: "RateLimiter, holds up those that were granted and have not run, when it is paused, told to wait or slowed down"
+   */
+  _mayGo(turn: AcquireRate): boolean {
+    const now = this._clock().time();
+    if (!super.paused && Math.max(this._heldUntil(), this._readyAt(turn._amount, now)) <= now) return true;
+    this._reserve(-turn._amount);
+    const line = this._waiters as Iterable<unknown> as Waiters;
+    const later = [...line].filter((each) => (each as AcquireRate)._arrival > turn._arrival);
+    for (const each of later) line.leave(each);
+    for (const each of [turn, ...later]) line.join(each);
+    return false;
+  }
+
+  /** @internal It waits once more. */
+  _recalled(turn: AcquireRate): void {
+    this.#refuseIfTooHeavy(turn as Turn<unknown>);
+    this._serve();
   }
 
   /** @internal */
@@ -394,10 +435,15 @@ class AcquireRate extends Turn<void> {
   declare readonly _limiter: RateLimiter;
   /** Whether it takes what it waits for. */
   declare readonly _takes: boolean;
+  /** Its number in the order of arrival. */
+  declare _arrival: number;
+  /** `_changes` of the limiter when it was granted. */
+  declare _grantedIn: number;
 
   constructor(limiter: RateLimiter, cost: number, takes: boolean) {
     super(limiter as Limiter, cost);
     this._takes = takes;
+    this._arrival = this._grantedIn = 0;
   }
 
   override _start(): IteratorResult<Suspension, void> {
@@ -411,10 +457,21 @@ class AcquireRate extends Turn<void> {
       if (this._takes ? limiter._tryTake(this._amount, now) : limiter._ready(this._amount)) return done(undefined);
     }
     this._task = runningTask()?._self() ?? null;
+    this._arrival = limiter._nextArrival();
     return this._stand(loop);
   }
 
+  override _resume(): IteratorResult<Suspension, void> {
+    const limiter = this._limiter;
+    const asGranted = !this._takes || this._refusal !== null || this._grantedIn === limiter._changes;
+    if (asGranted || limiter._mayGo(this)) return super._resume();
+    const step = this._wait();
+    limiter._recalled(this);
+    return step;
+  }
+
   _set(): void {
+    this._grantedIn = this._limiter._changes;
     if (this._takes) this._limiter._reserve(this._amount);
   }
 

@@ -10,7 +10,7 @@ import {
   sleep,
   timeout,
 } from "tsyncio";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { turn, virtually } from "../support/virtual.ts";
 import { SkewedClock, timers } from "./internals.ts";
 
@@ -371,6 +371,49 @@ test("RateLimiter.retryAfter() grants nothing before, the longest counts, and re
   });
 });
 
+test("RateLimiter, holds up those that were granted and have not run, when it is paused, told to wait or slowed down", async () => {
+  const log = (hold: (limiter: RateLimiter) => void, last: (limiter: RateLimiter) => void = () => {}, heavy = "c") =>
+    virtually(function* () {
+      const limiter = new RateLimiter({ limit: 3, per: 10 });
+      for (let i = 0; i < 3; i++) limiter.tryAcquire();
+      const seen: string[] = [];
+      const tasks = [..."abcde"].map((name) =>
+        createTask(function* () {
+          yield* limiter.acquire(name === heavy ? 2 : 1);
+          seen.push(`${name} ${now()}`);
+          if (name === "a") hold(limiter);
+        }),
+      );
+      yield* sleep(10);
+      yield* sleep(20);
+      last(limiter);
+      for (const task of tasks) {
+        yield* task.join();
+        if (!task.cancelled() && task.exception() !== null) seen.push(`${task.name} ${codeOf(task.exception())}`);
+      }
+      expect([limiter.waiting, limiter.statistics().granted - 3]).toEqual([0, seen.filter((each) => /^. /.test(each)).length]);
+      return seen.map((each) => each.replace(/^Task-\d+/, "one"));
+    });
+
+  expect(await log(() => {})).toEqual(["a 10", "b 10", "c 20", "d 20", "e 30"]);
+  expect(await log((limiter) => limiter.pause(15))).toEqual(["a 10", "b 25", "c 25", "d 35", "e 35"]);
+  expect(await log((limiter) => limiter.retryAfter(15))).toEqual(["a 10", "b 25", "c 25", "d 35", "e 35"]);
+  expect(
+    await log(
+      (limiter) => limiter.pause(),
+      (limiter) => limiter.resume(),
+    ),
+  ).toEqual(["a 10", "b 30", "c 30", "d 40", "e 40"]);
+  expect(await log((limiter) => limiter.setRate({ limit: 1 }))).toEqual(["a 10", "b 20", "d 30", "one TOO_HEAVY", "e 40"]);
+  expect(await log((limiter) => limiter.setRate({ limit: 1 }), undefined, "b")).toEqual([
+    "a 10",
+    "c 20",
+    "d 30",
+    "one TOO_HEAVY",
+    "e 40",
+  ]);
+});
+
 test("RateLimiter.setRate() keeps what was granted, and refuses those that can never go any more", async () => {
   await virtually(function* () {
     const limiter = new RateLimiter({ limit: 4, per: 100 });
@@ -507,6 +550,23 @@ test("RateLimiterGroup, drops limiters that are as new, so that memory does not 
     yield* sleep(10);
     expect([busy, group.size]).toEqual([9, 0]);
   });
+});
+
+test("RateLimiterGroup, has each limiter watched once, however often it rests", async () => {
+  const register = vi.spyOn(FinalizationRegistry.prototype, "register");
+  await virtually(function* () {
+    const group = new RateLimiterGroup<string>({ limit: 1, per: 10 });
+    const limiter = group.for("a");
+    const before = register.mock.calls.length;
+    for (let i = 0; i < 5; i++) {
+      yield* limiter.acquire();
+      yield* sleep(10);
+      expect(group.size).toBe(0);
+    }
+
+    expect([before, register.mock.calls.length]).toEqual([1, 1]);
+  });
+  register.mockRestore();
 });
 
 test("RateLimiterGroup, does not drop what is paused, held up by the server, waited for or changed", async () => {

@@ -156,3 +156,27 @@ law("RateLimiter.pause(), .retryAfter() and .setRate(), lose nobody who waits", 
     if (stage.undisturbed()) holds(tap.served.length + refused === 4, "each is served or refused");
   });
 });
+
+law(
+  "RateLimiter, grants nothing while it is held up, also to those that were woken before, and loses none of them",
+  function* (stage) {
+    const tap = new Tap(stage, { limit: 3, per: 3 });
+    const { limiter } = tap;
+    let until = 0;
+    yield* tap.take("all", 3);
+    for (const name of ["A", "B", "C", "D"]) {
+      stage.actor(name, function* () {
+        yield* tap.take(name, name === "C" ? 2 : 1);
+        const now = stage.t.now();
+        holds(now >= until, `nothing is granted before ${until}, not at ${now}`);
+        until = now + 2;
+        if (name === "A") limiter.retryAfter(2);
+        else limiter.pause(2);
+      });
+    }
+    yield* stage.watch(tap.check);
+    stage.atEnd(() => {
+      if (stage.undisturbed()) holds(tap.served.length === 5, "all are served");
+    });
+  },
+);
