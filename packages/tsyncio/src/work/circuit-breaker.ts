@@ -40,7 +40,7 @@ export interface CircuitBreakerOptions {
   readonly name?: string | undefined;
   /**
    * Whether an error speaks against the service; one that does not, such as a wrong input, counts neither way. Any does, by
-   * default.
+   * default. What it throws goes to the loop's exception handler, and the error counts.
    */
   readonly shouldCount?: ((error: unknown) => boolean) | undefined;
   /** Called at each change of state. What it throws goes to the loop's exception handler. */
@@ -202,7 +202,7 @@ export class CircuitBreaker implements LoopBound {
       return result;
     } catch (error) {
       failure = error;
-      if (!isCancelled(error) && this.#shouldCount(error)) verdict = "failure";
+      if (!isCancelled(error) && this.#counts(error)) verdict = "failure";
       throw error;
     } finally {
       // RACE  1. A begins while it is closed   2. B's failure opens it, and it is tried again   3. A fails: of what was before.
@@ -216,10 +216,23 @@ export class CircuitBreaker implements LoopBound {
     if (this.#state === "open") {
       if (now < this.#openUntil) throw new CircuitOpenError(this, this.#openUntil - now);
       this.#change("half-open");
+      // Whoever was told of that may have opened or closed it by hand.
+      this.#enter();
+      return;
     }
     if (this.#state !== "half-open") return;
     if (this.#trying >= this.#trials) throw new CircuitOpenError(this, undefined);
     this.#trying++;
+  }
+
+  #counts(error: unknown): boolean {
+    try {
+      return this.#shouldCount(error);
+    } catch (exception) {
+      // The caller is to hear of what has failed, not of who was asked about it.
+      this.#report("shouldCount", exception);
+      return true;
+    }
   }
 
   #leave(verdict: "success" | "failure" | "none", error: unknown): void {
@@ -281,8 +294,12 @@ export class CircuitBreaker implements LoopBound {
     try {
       this.#onStateChange?.({ breaker: this, from, to, ...(error === undefined ? {} : { error }) });
     } catch (exception) {
-      getEventLoop().callExceptionHandler({ message: `Error in onStateChange of ${this.describe()}`, exception });
+      this.#report("onStateChange", exception);
     }
+  }
+
+  #report(hook: string, exception: unknown): void {
+    getEventLoop().callExceptionHandler({ message: `Error in ${hook} of ${this.describe()}`, exception });
   }
 
   #now(): number {

@@ -1,15 +1,16 @@
 /** Where the items of `map` and `forEach` come from: a sync iterable, an async one, or another mapping. */
 
-import { CancelledError, isCancelled, unexpected } from "../base/errors.ts";
+import { CancelledError, isCancelled, RuntimeError, unexpected } from "../base/errors.ts";
 import { current } from "../kernel/current.ts";
-import { FAILED } from "../kernel/future.ts";
+import { FAILED, Future } from "../kernel/future.ts";
 import type { TimerHandle } from "../kernel/handle.ts";
 import { isCoroutine, isGenerator, isPromiseLike } from "../kernel/kinds.ts";
-import { done, Op, type Step } from "../kernel/operation.ts";
+import { done, NEW, Op, type Step } from "../kernel/operation.ts";
 import { PromiseWait } from "../kernel/promise-wait.ts";
 import { asAsyncFunctionOf } from "../kernel/step.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
+import { ARMED } from "../kernel/task-flags.ts";
 
 /** Milliseconds that a source's `next()` which is under way when the map ends has to settle, before it is left behind. */
 const GRACE = 1000;
@@ -96,6 +97,16 @@ function checkStep(step: unknown): IteratorResult<unknown, unknown> {
   throw unexpected("the iterator's next() to give an object such as { done, value }", step);
 }
 
+/** Whether a generator has not given it, but waits for it by `yield*`: that was meant for a task. */
+function isWaitedFor(item: unknown): boolean {
+  return item instanceof Op ? item._stage !== NEW : item instanceof Future && (item._flags & ARMED) !== 0;
+}
+
+function cannotWait(label: string, item: unknown): RuntimeError {
+  const remedy = "make it an async function*, or send its items through a Queue or a Channel";
+  return new RuntimeError(`Cannot wait for ${item} in a function* that gives ${label}() its items: ${remedy}`, "SOURCE_WAITS");
+}
+
 class SyncSource implements Source {
   readonly sync = true;
   readonly reading = false;
@@ -122,6 +133,7 @@ class SyncSource implements Source {
       return;
     }
     if (this.#over) this.#reader.exhausted();
+    else if (isWaitedFor(item)) this.#reader.failed(cannotWait(this.#reader.label, item), "while it was read");
     else this.#reader.arrived(item);
   }
 

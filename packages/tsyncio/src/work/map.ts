@@ -82,7 +82,8 @@ const LOOK_AHEAD = 64;
  * The first error cancels all that still runs, awaits it, closes the source and is thrown as it is. Errors that come after it
  * are told to the loop's exception handler. A cancellation is never a result: an item whose task somebody else cancels cancels
  * the
- * map. A source whose pending `next()` nothing can end is left behind a second after the end, and that is reported.
+ * map. A source whose pending `next()` nothing can end is left behind a second after the end, and that is reported. An item that was
+ * read, and whose call has not begun by then, is dropped: what must not get lost is taken by `yield* queue.get()` in a loop.
  *
  * @param items - Anything iterable, sync or async, endless, too; read only as far as there is room.
  * @param fn - A `function*`, an async function or an ordinary one; gets the item, awaited, and its index. It may return
@@ -145,6 +146,7 @@ export function forEach<I extends Items>(
   fn: (item: ItemOf<I>, index: number) => unknown,
   options?: ForEachOptions,
 ): Operation<void> {
+  checkOptions(options);
   const { concurrency, signal, stopOnError, name } = options ?? {};
   const plan = planOf("forEach", items, fn, { concurrency, signal, stopOnError, name }, 1);
   return operation(new MapRun(plan, new Dropped()).drive(), plan.label);
@@ -159,7 +161,7 @@ function planOf(
 ): Plan {
   checkItems(items, label);
   checkBody(fn, label);
-  if (typeof options !== "object") throw unexpected("`options` to be an object such as { concurrency: 8 }", options);
+  checkOptions(options);
   const { concurrency: given = usual, ordered = true, lookAhead, signal, settled, stopOnError, name = label } = options;
   const limiter = typeof given === "object" && given !== null ? given : null;
   if (limiter !== null && !["acquire", "with"].some((each) => typeof Reflect.get(limiter, each) === "function")) {
@@ -201,6 +203,11 @@ function atLeast(name: string, value: number, minimum: number): number {
   if (typeof value !== "number") throw unexpected(`\`${name}\` to be an integer ≥ ${minimum} or Infinity`, value);
   if (value >= minimum && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY)) return value;
   throw new RangeError(`Expected \`${name}\` to be an integer ≥ ${minimum} or Infinity, got ${show(value)}`);
+}
+
+function checkOptions(options: unknown): void {
+  if (options === undefined || typeof options === "object") return;
+  throw unexpected("`options` to be an object such as { concurrency: 8 }", options);
 }
 
 function checkFlag(name: string, value: boolean | undefined): void {

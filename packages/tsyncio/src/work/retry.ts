@@ -62,12 +62,16 @@ export interface RetryOptions {
    * program: a ReferenceError, or a TypeError that is not `fetch`'s way to tell of a network error.
    */
   readonly shouldRetry?: Body<[error: unknown, attempt: number], boolean> | undefined;
-  /** Whether a failure uses up one of the `attempts` and makes the pauses grow. Always, by default. */
-  readonly shouldCount?: ((error: unknown, attempt: number) => boolean) | undefined;
+  /**
+   * Whether a failure uses up one of the `attempts` and makes the pauses grow; a `function*` or an async function, too. Always,
+   * by default.
+   */
+  readonly shouldCount?: Body<[error: unknown, attempt: number], boolean> | undefined;
   /**
    * How long the server wants us to wait after this error, undefined where it said nothing. It takes the place of the backoff.
    * By default the error's
-   * property `retryAfter`, if that is a duration. Infinity: not to try again.
+   * property `retryAfter`, if that is a duration ≥ 0. What is below 0, as the time until a date that has passed, is no pause; Infinity: not
+   * to try again.
    */
   readonly retryAfter?: ((error: unknown) => Duration | undefined) | undefined;
   /** Called before each pause; a `function*` or an async function is waited for. What it throws ends it all. */
@@ -134,7 +138,7 @@ interface Plan {
   readonly maxElapsed: number;
   readonly timeout: number;
   readonly shouldRetry: Body<[error: unknown, attempt: number], boolean>;
-  readonly shouldCount: (error: unknown, attempt: number) => boolean;
+  readonly shouldCount: Body<[error: unknown, attempt: number], boolean>;
   readonly retryAfter: (error: unknown) => Duration | undefined;
   readonly onRetry: Body<[failed: FailedAttempt], void> | undefined;
   readonly signal: AbortSignal | undefined;
@@ -232,6 +236,7 @@ function* retrying<T>(fn: Body<[attempt: number], T>, plan: Plan): Coroutine<T> 
   const loop = task._loop;
   const { attempts, maxElapsed } = plan;
   const start = loop.time();
+  const isTooLate = (delay: number): boolean => loop.time() - start + delay >= maxElapsed;
   const errors: unknown[] = [];
   let counted = 0;
   for (let attempt = 1; ; attempt++) {
@@ -249,24 +254,24 @@ function* retrying<T>(fn: Body<[attempt: number], T>, plan: Plan): Coroutine<T> 
     const what = nameOf(fn);
     let delay: number;
     try {
-      if (plan.shouldCount(error, attempt)) counted++;
+      if (yield* callBody(plan.shouldCount, error, attempt)) counted++;
       if (counted >= attempts) throw new RetryError(what, errors, elapsed, "no attempt is left");
       if (!(yield* callBody(plan.shouldRetry, error, attempt))) throw error;
       const asked = plan.retryAfter(error);
       delay =
         asked === undefined
           ? withJitter(plan.backoff(Math.max(counted, 1), attempt, error), plan)
-          : duration("retryAfter", asked, 0);
+          : Math.max(0, milliseconds(asked, "retryAfter"));
       if (delay === NEVER) throw error;
-      if (plan.onRetry !== undefined) {
+      if (plan.onRetry !== undefined && !isTooLate(delay)) {
         yield* callBody(plan.onRetry, { error, attempt, attemptsLeft: attempts - counted, delay, elapsed });
       }
     } catch (final) {
       // It may also be a hook's own.
       throw final instanceof RetryError || isCancelled(final) ? final : withEarlier(final, errors, what, elapsed);
     }
-    // ORDER  looked at last, as the hooks may have taken their time. It is of no use to wait for what cannot be begun.
-    if (loop.time() - start + delay >= maxElapsed) {
+    // ORDER  looked at last once more, as the hooks may have taken their time. It is of no use to wait for what cannot be begun.
+    if (isTooLate(delay)) {
       throw new RetryError(what, errors, elapsed, `the next one would begin after ${maxElapsed} ms or later`);
     }
     // Even a pause of nothing lets the others run, and a cancellation be heard.

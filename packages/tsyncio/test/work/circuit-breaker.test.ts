@@ -273,6 +273,43 @@ describe("CircuitBreaker, open and half-open", () => {
   });
 });
 
+test("what shouldCount throws, goes to the exception handler, and the error of the call to the caller, which counts", async () => {
+  const line = new Line({
+    threshold: 1,
+    shouldCount: () => {
+      throw new RangeError("hook");
+    },
+  });
+
+  const { result, errors } = await runVirtual(line.calls("x."));
+
+  expect(result).toEqual(["failed", "refused 100"]);
+  expect(errors.map((each) => each.message)).toEqual(["Error in shouldCount of CircuitBreaker (closed)"]);
+});
+
+test("a call that would be the first on trial, is refused, when the breaker is opened by whoever is told of the trial", async () => {
+  const breaker = new CircuitBreaker({
+    threshold: 1,
+    resetAfter: 10,
+    onStateChange: ({ to }) => {
+      if (to === "half-open") breaker.open();
+    },
+  });
+  let calls = 0;
+
+  await virtually(function* () {
+    breaker.open();
+    yield* sleep(10);
+    try {
+      yield* breaker.with(() => calls++);
+    } catch (error) {
+      expect(error).toBeInstanceOf(CircuitOpenError);
+    }
+  });
+
+  expect([calls, breaker.state]).toEqual([0, "open"]);
+});
+
 describe("wrong calls of CircuitBreaker", () => {
   const wrong: [string, object, string][] = [
     ["nothing", {}, "Expected `threshold` to be an integer ≥ 1, or a share between 0 and 1, got undefined"],

@@ -149,6 +149,9 @@ describe("forEach()", () => {
       "Expected the body of forEach() to be a function* or an async function",
     );
     expect(() => forEach([], () => {}, { concurrency: 0 })).toThrow("Expected `concurrency` to be an integer ≥ 1 or Infinity");
+    expect(() => forEach([], () => {}, 3 as never)).toThrow(
+      "Expected `options` to be an object such as { concurrency: 8 }, got 3",
+    );
   });
 });
 

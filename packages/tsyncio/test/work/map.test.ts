@@ -6,6 +6,7 @@ import {
   createTask,
   currentTask,
   ExceptionGroup,
+  Future,
   forEach,
   getRunningLoop,
   isCancelled,
@@ -14,6 +15,7 @@ import {
   map,
   Queue,
   RateLimiter,
+  type RuntimeError,
   Semaphore,
   SKIP,
   STOP,
@@ -748,6 +750,41 @@ describe("a source that misbehaves", () => {
     expect(log).toEqual([]);
     expect(crowd.begun.length).toBeGreaterThan(0);
     expect(crowd.cleaned).toEqual(crowd.begun);
+  });
+
+  test("map(), says that a function* source cannot wait, and closes it", async () => {
+    const log: string[] = [];
+    function* waiting(wait: () => Coroutine<unknown>) {
+      try {
+        yield 1;
+        yield* wait();
+        yield 2;
+      } finally {
+        log.push("closed");
+      }
+    }
+
+    const { result, elapsed } = await runVirtual(function* () {
+      const lock = new Lock();
+      yield* lock.acquire();
+      const errors = [
+        yield* thrownBy(map(waiting(() => sleep(50)) as never, (n) => sleep(5, n))),
+        yield* thrownBy(map(waiting(() => new Future() as never) as never, (n) => n)),
+        yield* thrownBy(forEach(waiting(() => lock.acquire()) as never, () => {})),
+      ] as RuntimeError[];
+      lock.release();
+      // Nobody is left in its line.
+      yield* lock.acquire();
+      return errors;
+    });
+
+    expect(result.map((error) => error.code)).toEqual(["SOURCE_WAITS", "SOURCE_WAITS", "SOURCE_WAITS"]);
+    expect(result[0]?.message).toBe(
+      "Cannot wait for <Operation sleep> in a function* that gives map() its items: make it an async function*, or send its items " +
+        "through a Queue or a Channel",
+    );
+    expect(log).toEqual(["closed", "closed", "closed"]);
+    expect(elapsed).toBe(0);
   });
 
   test("map(), throws what return() throws, unless there is an error already", async () => {

@@ -186,6 +186,10 @@ describe("pauses", () => {
     }
   });
 
+  test("a server's delay that has passed, is no pause", async () => {
+    expect(await pauses({ backoff: 50, retryAfter: () => -3000 }, 2)).toEqual([0, 0]);
+  });
+
   test("a server's delay of Infinity, ends it", async () => {
     const boom = Object.assign(new Error(), { retryAfter: Number.POSITIVE_INFINITY });
     const flaky = new Flaky(9, () => boom);
@@ -203,9 +207,31 @@ describe("pauses", () => {
     expect((error as RetryError).attempts).toBe(5);
     expect(await pauses({ attempts: 3, backoff: { initial: 10 }, shouldCount })).toEqual([10, 10, 10, 10]);
   });
+
+  test("shouldCount, may be an async function or a function*", async () => {
+    for (const shouldCount of [
+      async () => sleep(1, false),
+      function* () {
+        return yield* sleep(1, false);
+      },
+    ]) {
+      expect(await virtually(retry(new Flaky(3).call, { attempts: 1, backoff: 0, shouldCount }))).toBe("attempt 4");
+    }
+  });
 });
 
 describe("budgets", () => {
+  test("maxElapsed, tells onRetry of no attempt that is not going to follow", async () => {
+    const told: number[] = [];
+    const onRetry = ({ attempt }: FailedAttempt) => {
+      told.push(attempt);
+    };
+
+    await virtually(thrownBy(retry(new Flaky(9).call, { backoff: 100, maxElapsed: 150, onRetry })));
+
+    expect(told).toEqual([1]);
+  });
+
   test("maxElapsed, gives up when the next attempt could not begin in time, without a pause in vain", async () => {
     const flaky = new Flaky(9);
 
