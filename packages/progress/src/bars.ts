@@ -8,8 +8,10 @@ import { Screen } from "./screen.ts";
 import type { Display, Settings } from "./settings.ts";
 import { cut, plain } from "./text.ts";
 
-/** While much is written above the bars, they are drawn again once in so many milliseconds. */
+/** While much is written above the bars, they stay as they are, and are made anew once in so many milliseconds. */
 const REDRAW = 30;
+/** Node takes 1 ms for a longer one. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Bars implements Display {
   readonly #settings: Settings;
@@ -21,6 +23,8 @@ export class Bars implements Display {
   readonly #interceptors: Interceptor[] = [];
   #soon: NodeJS.Timeout | null = null;
   #drawnAt = Number.NEGATIVE_INFINITY;
+  /** The bars of the last frame. */
+  #made: readonly string[] = [];
   /** Trees that were in a frame; each has a last line of its own when it ends. */
   readonly #shown = new Set<number>();
   #stopped = false;
@@ -36,7 +40,7 @@ export class Bars implements Display {
     if (stream === process.stderr || stream === process.stdout) {
       for (const each of [process.stdout, process.stderr]) if (each.isTTY) this.#intercept(each);
     }
-    this.#timer = setInterval(this.#onTimer, Math.max(interval, 1));
+    this.#timer = setInterval(this.#onTimer, Math.min(Math.max(interval, 1), LONGEST_TIMER));
     this.#timer.unref();
     this.#unsubscribe = onProgress(this.#onProgress, { interval, task });
   }
@@ -82,11 +86,11 @@ export class Bars implements Display {
       return;
     }
     const often = performance.now() - this.#drawnAt < REDRAW;
-    if (same && !often) screen.print(lines, this.#frame());
-    else {
-      if (lines !== "") screen.above(() => interceptor.write(lines));
-      if (!often) screen.draw(this.#frame());
-    }
+    if (lines !== "") {
+      const frame = this.#frame(often);
+      if (same) screen.print(lines, frame);
+      else screen.above(() => interceptor.write(lines), frame);
+    } else if (!often) screen.draw(this.#frame());
     if (!often) this.#drawnAt = performance.now();
     else if (this.#soon === null) {
       this.#soon = setTimeout(() => {
@@ -111,20 +115,24 @@ export class Bars implements Display {
     return { width: Math.max(1, Math.min(width, this.#screen.columns - 1)), ascii, color };
   }
 
-  /** The bars, below lines that the program has not ended yet. */
-  #frame(): string[] {
+  /** The bars, below lines that the program has not ended yet. `asTheyAre`: those that were made last, if they fit. */
+  #frame(asTheyAre = false): string[] {
     const { width } = this.#look();
     const unfinished = this.#interceptors.map(({ rest }) => plain(rest)).filter((rest) => rest !== "");
-    return [...unfinished.map((rest) => cut(rest, width, "")), ...this.#bars(unfinished.length)];
+    if (!asTheyAre || this.#made.length > this.#room(unfinished.length)) this.#made = this.#bars(unfinished.length);
+    return [...unfinished.map((rest) => cut(rest, width, "")), ...this.#made];
   }
 
   /** @param used - Lines that something else takes. */
   #bars(used: number): string[] {
     const trees = this.#trees();
     for (const { id } of trees) this.#shown.add(id);
-    // The last line of the terminal is the cursor's.
-    const height = Math.max(1, Math.min(this.#settings.maxLines, this.#screen.rows - 1 - used));
-    return trees.length === 0 ? [] : renderFrame(trees, { ...this.#look(), height });
+    return trees.length === 0 ? [] : renderFrame(trees, { ...this.#look(), height: this.#room(used) });
+  }
+
+  /** How many lines there may be. The last line of the terminal is the cursor's. */
+  #room(used: number): number {
+    return Math.max(1, Math.min(this.#settings.maxLines, this.#screen.rows - 1 - used));
   }
 
   #trees(): Progress[] {

@@ -57,10 +57,10 @@ export class Interceptor {
     if (!this.#active || !wellFormed) return this.#original.call(this.#stream, chunk, encoding as BufferEncoding, callback);
     const done = typeof encoding === "function" ? encoding : callback;
     const text = typeof chunk === "string" && isText(encoding) ? chunk : this.#decode(chunk, encoding as BufferEncoding);
-    const all = this.#rest + text;
-    const end = all.lastIndexOf("\n") + 1;
-    this.#rest = all.slice(end);
-    this.#onText(all.slice(0, end));
+    const end = text.lastIndexOf("\n") + 1;
+    const lines = end === 0 ? "" : this.#rest + text.slice(0, end);
+    this.#rest = end === 0 ? this.#rest + text : text.slice(end);
+    this.#onText(lines);
     if (done !== undefined) process.nextTick(done, null);
     return true;
   }

@@ -83,19 +83,34 @@ export class Screen {
     this.#flush(first);
   }
 
-  /** Takes the lines away, to write something in their place by `write`. */
-  above(write: () => void): void {
-    this.#erase();
-    this.#flush();
-    write();
+  /** Has something written above, by `write`, and puts lines below it. */
+  above(write: () => void, lines: readonly string[]): void {
+    this.#over(lines, () => {
+      this.#flush();
+      write();
+    });
   }
 
   /** As `above`, for text that goes to the same stream: in one piece with the lines that follow. */
   print(text: string, lines: readonly string[]): void {
-    this.#erase();
-    this.#buffer += text;
-    this.#lines = lines;
-    if (lines.length > 0) this.#log(lines.join("\n"));
+    this.#over(lines, () => {
+      this.#buffer += text;
+    });
+  }
+
+  #over(lines: readonly string[], write: () => void): void {
+    const same = lines.length === this.#lines.length && lines.every((line, index) => line === this.#lines[index]);
+    if (same) {
+      // PERF  they come back as they were, so log-update, which would measure and wrap each of them, need not know.
+      if (lines.length > 0) this.#buffer += eraseUp(lines.length);
+      write();
+      for (const line of lines) this.#buffer += `${line}\n`;
+    } else {
+      this.#erase();
+      write();
+      this.#lines = lines;
+      if (lines.length > 0) this.#log(lines.join("\n"));
+    }
     this.#flush();
   }
 
@@ -103,7 +118,7 @@ export class Screen {
   resized(): void {
     const { columns } = this;
     const height = this.#lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(plain(line)) / columns)), 0);
-    if (height > 0) this.#buffer += ERASE_LINE + (LINE_UP + ERASE_LINE).repeat(height) + TO_START;
+    if (height > 0) this.#buffer += eraseUp(height);
     this.#lines = [];
     this.#log.done();
   }
@@ -131,4 +146,8 @@ export class Screen {
       this.#broken = true;
     }
   }
+}
+
+function eraseUp(lines: number): string {
+  return ERASE_LINE + (LINE_UP + ERASE_LINE).repeat(lines) + TO_START;
 }

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { formatElapsed, formatRate, formatTime } from "../src/format.ts";
 import { renderFrame, renderLine } from "../src/render.ts";
 import { cut, pad, plain, widthOf } from "../src/text.ts";
@@ -117,6 +117,27 @@ describe("renderFrame()", () => {
     expect(line).toMatch(/^a bred x {2}y z ! [━─]+$/);
   });
 
+  test("lets nothing reorder the rest of the line", () => {
+    const [line] = renderFrame([picture({ name: "\u202efdp.exe", message: "a\u2066b" })], { width: 40 });
+
+    expect(line).toMatch(/^ ?fdp\.exe a b [━─]+$/);
+  });
+
+  test("looks at no more of a text than may be shown, as finding its characters takes quadratic time", () => {
+    const segment = vi.spyOn(Intl.Segmenter.prototype, "segment");
+    const texts = ["x".repeat(1_000_000), "日".repeat(100_000), `${"e\u0301".repeat(50_000)}.txt`];
+    const lines = texts.flatMap((text) => [
+      ...renderFrame([picture({ name: text, message: "m" })], { width: 40 }),
+      ...renderFrame([picture({ name: "a", message: text })], { width: 40 }),
+    ]);
+    const longest = Math.max(...segment.mock.calls.map(([text]) => text.length));
+    segment.mockRestore();
+
+    expect(longest).toBeLessThan(5000);
+    expect(lines.map(widthOf)).toEqual(lines.map(() => 40));
+    expect(lines[4]).toContain("e\u0301.txt ");
+  });
+
   test("cuts long names in the middle, as their ends tell them apart", () => {
     const names = [1, 12].map((n) => picture({ name: `https://example.org/shop/page-${n}.html`, done: n, total: 20 }));
 
@@ -232,6 +253,13 @@ test("widthOf(), counts columns, not code units", () => {
     ["❤️", 2],
     ["━╸─", 3],
     ["\u200b", 0],
+    ["㊙㍿", 4],
+    ["﹏︰", 4],
+    ["䷀", 2],
+    ["ﾌﾞﾗｳｻﾞ", 6],
+    ["ﾡ", 1],
+    ["กำน้ำ", 4],
+    ["ที่นี่", 2],
   ];
 
   expect(widths.map(([text]) => [text, widthOf(text)])).toEqual(widths);

@@ -21,7 +21,7 @@ describe("Screen", () => {
       let frame: string[] = [];
       for (let step = 0; step < 40; step++) {
         // Few different lines, so that frames have many in common.
-        const lines = Array.from({ length: next(8) }, () => `line ${next(4)}`);
+        const lines = next(4) === 0 ? frame : Array.from({ length: next(8) }, () => `line ${next(4)}`);
         const what = next(4);
         if (what < 2) screen.draw(lines);
         else if (what === 2) {
@@ -29,8 +29,7 @@ describe("Screen", () => {
           screen.print(`printed ${step}\n`, lines);
         } else {
           printed.push(`above ${step}`);
-          screen.above(() => terminal.write(`above ${step}\n`));
-          screen.draw(lines);
+          screen.above(() => terminal.write(`above ${step}\n`), lines);
         }
         frame = lines;
         expect(terminal.lines, `seed ${seed}, step ${step}`).toEqual(

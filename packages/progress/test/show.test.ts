@@ -1,6 +1,6 @@
 import { createTask, gather, reportProgress, sleep, taskGroup, track } from "tsyncio";
 import { runTest } from "tsyncio/testing";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { type ProgressDisplay, type ShowOptions, showProgress } from "../src/index.ts";
 import { settingsOf } from "../src/settings.ts";
 import { canDraw, wantsAscii, wantsColor } from "../src/stream.ts";
@@ -181,6 +181,49 @@ describe("showProgress() as bars", () => {
       expect(after.at(-1)).toBe("… and 13 more");
       expect(Math.max(...after.map((line) => line.length))).toBeLessThan(40);
     });
+  });
+
+  test("keeps the bars on the screen, however much the program writes above them, to whichever stream", async () => {
+    const stderr = new Terminal(40, 10);
+    const stdout = { isTTY: true, write: stderr.write.bind(stderr) };
+    const spies = [
+      vi.spyOn(process, "stderr", "get").mockReturnValue(stderr as never),
+      vi.spyOn(process, "stdout", "get").mockReturnValue(stdout as never),
+    ];
+    try {
+      await runTest(function* () {
+        using _ = show({ mode: "bars", color: false, ascii: true, interval: 0 });
+        const task = createTask(download(2), { name: "download" });
+        yield* sleep(1);
+        const gone: number[] = [];
+        for (let n = 0; n < 60; n++) {
+          const stream = n % 3 === 0 ? process.stderr : process.stdout;
+          // Now and then a line is not ended at once.
+          stream.write(n % 7 === 0 ? `line ${n} ` : `line ${n}\n`);
+          if (n % 7 === 0) stream.write(`is line ${n}\n`);
+          if (!stderr.lines.at(-1)?.startsWith("download ")) gone.push(n);
+        }
+        const { lines } = stderr;
+        yield* task;
+
+        expect(gone).toEqual([]);
+        expect(lines.slice(0, -1)).toEqual(
+          Array.from({ length: 60 }, (_, n) => (n % 7 === 0 ? `line ${n} is line ${n}` : `line ${n}`)),
+        );
+      });
+    } finally {
+      for (const each of spies) each.mockRestore();
+    }
+  });
+
+  test("takes intervals that are longer than timers can be", () => {
+    const timer = vi.spyOn(globalThis, "setInterval");
+    for (const interval of [Number.POSITIVE_INFINITY, "40d"] as const) show({ stream: new Terminal(), mode: "bars", interval });
+    const delays = timer.mock.calls.map(([, delay]) => delay);
+    timer.mockRestore();
+
+    // With more, Node takes 1 ms.
+    expect(delays).toEqual([2 ** 31 - 1, 2 ** 31 - 1]);
   });
 
   test("is shown once on a stream, and again after it was stopped", () => {
