@@ -256,8 +256,8 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
     if (rare !== null) {
       for (const wait of this._inner()) delivered = wait.cancel(message) || delivered;
       if (rare.controller !== null) {
-        // A foreign API that listens ends its wait; it must not get the cancellation a second time in its cleanup.
-        delivered ||= this._loop._host.isHeard?.(rare.controller.signal) ?? true;
+        // A foreign API that listens ends an async function's wait; it must not get the cancellation a second time in its cleanup.
+        if (this._waiter instanceof PromiseWait) delivered ||= this._loop._host.isHeard?.(rare.controller.signal) ?? true;
         this._flags |= WAS_CANCELLED;
         rare.controller.abort(new CancelledError(message));
       }

@@ -214,3 +214,17 @@ describe("gather(), of a task twice that refuses to be cancelled, is cancelled w
     },
   });
 });
+
+test("Task.cancel(), reaches a coroutine that is ready, when a foreign API listens to its signal", async () => {
+  await virtually(function* () {
+    const task = createTask(function* () {
+      currentTask()?.signal.addEventListener("abort", () => {});
+      for (let i = 0; i < 10; i++) yield* sleep(0);
+    });
+    yield* sleep(0);
+    task.cancel();
+    yield* sleep(1);
+
+    expect(task.cancelled()).toBe(true);
+  });
+});
