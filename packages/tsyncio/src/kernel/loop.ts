@@ -301,7 +301,7 @@ export class EventLoop {
   /** Makes the loop stop after the turn under way; if it does not run, after the first turn of the next run. */
   stop(): void {
     this.#stopping = true;
-    if (this.#running) this.#wake();
+    this.#wake();
   }
 
   /**

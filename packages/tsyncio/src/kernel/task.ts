@@ -176,7 +176,7 @@ export class Task<T> extends Future<T> implements Runnable, Linked<Task<unknown>
   }
 
   set priority(priority: number) {
-    if (current.priorities === null) throw new RuntimeError("Cannot use priorities here: this program must import createTask");
+    if (current.priorities === null) throw new RuntimeError("Cannot use priorities: the program must import createTask");
     current.priorities.set(this as Task<unknown>, priority);
   }
 
