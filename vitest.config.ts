@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^tsyncio$/, replacement: source("index.ts") },
-      { find: /^tsyncio\/testing$/, replacement: source("testing/index.ts") },
+      { find: /^tsyncio\/(interop|net|subprocess|testing)$/, replacement: source("$1/index.ts") },
       { find: "#host", replacement: source("hosts/node.ts") },
     ],
   },

@@ -28,6 +28,21 @@ export function countOption(name: string, text: string | undefined, least: numbe
   return Number(text);
 }
 
+/** A port, from `least` on. */
+export function portOption(name: string, text: string, least = 0): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < least || Number(text) > 65_535) {
+    throw new UsageError(`Expected ${name} to be a port from ${least} to 65535, got "${text}"`);
+  }
+  return Number(text);
+}
+
+/** `host:port`, or a port of this machine. */
+export function addressOption(name: string, text: string, least = 0): { host: string; port: number } {
+  const [, ipv6, host, port] = /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d+)$/.exec(text) ?? [];
+  if (port === undefined) throw new UsageError(`Expected ${name} to be like 127.0.0.1:8080, [::1]:8080 or 8080, got "${text}"`);
+  return { host: ipv6 ?? (host || "127.0.0.1"), port: portOption(name, port, least) };
+}
+
 const MILLISECONDS: Readonly<Record<string, number>> = { "": 1, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** In milliseconds. */

@@ -8,7 +8,12 @@ import { build } from "rolldown";
 const fromHere = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 await build({
-  input: { index: fromHere("../src/index.ts"), testing: fromHere("../src/testing/index.ts") },
+  input: {
+    index: fromHere("../src/index.ts"),
+    ...Object.fromEntries(
+      ["interop", "net", "subprocess", "testing"].map((name) => [name, fromHere(`../src/${name}/index.ts`)]),
+    ),
+  },
   platform: "node",
   resolve: { alias: { "#host": fromHere("../src/hosts/node.ts") } },
   output: {
@@ -19,7 +24,13 @@ await build({
     // The sources are part of the package.
     sourcemapExcludeSources: true,
     entryFileNames: "[name].js",
-    // The state of the library, such as who the current task is, exists once: in the part that the entries share.
-    chunkFileNames: "shared.js",
+    // The state of the library, such as who the current task is, exists once: in the part that all entries share.
+    chunkFileNames: "[name].js",
+    codeSplitting: {
+      groups: [
+        { name: "shared", test: /src\/(base|kernel|flow|sync|inspect|hosts|run)\// },
+        { name: "streams", test: /src\/streams\// },
+      ],
+    },
   },
 });

@@ -17,6 +17,8 @@ export interface WaitSource {
   describe(): string;
   /** The tasks that must act before the wait can end. */
   holders?(): Iterable<Task<unknown>>;
+  /** @internal Whether it may come from outside of the library: from a socket, a process, an event. */
+  readonly _outside?: boolean;
 }
 
 /** What a task can wait for: a Future, or an operation that waits by itself. */

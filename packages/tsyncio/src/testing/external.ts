@@ -4,6 +4,7 @@ import { Future } from "../kernel/future.ts";
 import { isPromised } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
 import { PromiseWait } from "../kernel/promise-wait.ts";
+import type { Wait } from "../kernel/suspended.ts";
 import { Task } from "../kernel/task.ts";
 import { Resources } from "./resources.ts";
 
@@ -18,8 +19,8 @@ export class ExternalWork {
    * Whether something real may act before the next deadline, so that the clock must not jump.
    *
    * A foreign promise may rest on anything that is under way, and on nothing at all: a mock that never answers must not stop the
-   * clock, where the platform can tell. A plain Future may be set by whatever is open. Native timers count for promises only, as test
-   * runners have some, too.
+   * clock, where the platform can tell. A plain Future may be set by whatever is open, and so may what says that it comes from
+   * outside. Native timers count for promises only, as test runners have some, too.
    */
   mayAct(loops: readonly EventLoop[]): boolean {
     const added = this.#resources.added();
@@ -47,19 +48,19 @@ export function foreignWaits(loop: EventLoop): string[] {
   return [...new Set(names)];
 }
 
-function anyWait(loop: EventLoop, test: (wait: Future<unknown>) => boolean): boolean {
+function anyWait(loop: EventLoop, test: (wait: Wait) => boolean): boolean {
   for (const task of loop._tasks) if (reaches(task, test)) return true;
   return false;
 }
 
 /** Looks at what a task waits for and, through gather() and the like, at what that waits for. */
-function reaches(task: Task<unknown>, test: (wait: Future<unknown>) => boolean): boolean {
+function reaches(task: Task<unknown>, test: (wait: Wait) => boolean): boolean {
   const wait = task._waiter;
   if (wait === null) return false;
   // An async function that awaits an operation of the library: that operation has an entry of its own among the tasks.
   if (wait instanceof PromiseWait) return task._inner().length === 0 && test(wait);
-  // What waits in a line waits for tasks of the library, which are looked at themselves.
-  if (!(wait instanceof Future)) return false;
+  // What waits in a line waits for tasks of the library, which are looked at themselves, or for something outside.
+  if (!(wait instanceof Future)) return test(wait);
   const seen = new Set<Future<unknown>>([wait]);
   for (const future of seen) {
     if (future instanceof Task || future.done()) continue;
@@ -69,11 +70,12 @@ function reaches(task: Task<unknown>, test: (wait: Future<unknown>) => boolean):
   return false;
 }
 
-function isForeign(wait: Future<unknown>): boolean {
-  return wait instanceof PromiseWait || isPromised(wait);
+function isForeign(wait: Wait): boolean {
+  return wait instanceof PromiseWait || (wait instanceof Future && isPromised(wait));
 }
 
-/** A plain Future: anybody may set it. */
-function isOpen(wait: Future<unknown>): boolean {
+/** A plain Future, which anybody may set, or something outside. */
+function isOpen(wait: Wait): boolean {
+  if (!(wait instanceof Future)) return wait._waitsFor()._outside === true;
   return wait.constructor === Future && !Object.hasOwn(wait, "describe");
 }

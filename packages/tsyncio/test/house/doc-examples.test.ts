@@ -1,5 +1,8 @@
 import type { Coroutine } from "tsyncio";
 import * as library from "tsyncio";
+import * as interop from "tsyncio/interop";
+import * as net from "tsyncio/net";
+import * as subprocess from "tsyncio/subprocess";
 import * as testing from "tsyncio/testing";
 import { describe, expect, test } from "vitest";
 import { runVirtual } from "../support/virtual.ts";
@@ -13,7 +16,19 @@ const examples = sources.flatMap(examplesOf);
 
 async function scopeOf(example: Example): Promise<Record<string, unknown>> {
   const file = `../../src/${example.path}`;
-  return { ...library, ...testing, ...((await import(file)) as object) };
+  return { ...library, ...testing, ...interop, ...net, ...subprocess, ...((await import(file)) as object) };
+}
+
+/** Sockets, files and processes know no virtual time. */
+const REAL = /^(net|subprocess|interop)\/(?!interval)/;
+
+/** Runs a job in real time, and tells what went wrong unseen. */
+async function runReal(job: () => Coroutine<void>): Promise<{ errors: unknown[]; reports: string[] }> {
+  const errors: unknown[] = [];
+  const loop = new library.EventLoop();
+  loop.setExceptionHandler((_, context) => errors.push(context));
+  await library.run(job, { loop, signals: [] });
+  return { errors, reports: [] };
 }
 
 describe("examples in doc comments", () => {
@@ -36,7 +51,8 @@ describe("examples in doc comments", () => {
       const body = compile(example, await scopeOf(example));
       const tally = new Tally();
 
-      const { errors, reports } = await runVirtual(() => body(tally) as Coroutine<void>);
+      const play = REAL.test(example.path) ? runReal : runVirtual;
+      const { errors, reports } = await play(() => body(tally) as Coroutine<void>);
 
       expect(tally.claims).toBe(claimsOf(example));
       expect({ errors, reports }).toEqual({ errors: [], reports: [] });

@@ -74,7 +74,9 @@ export interface Export {
 }
 
 /** The entries of the package. */
-export const ENTRIES = ["index.ts", "testing/index.ts"];
+export const ENTRIES = ["index.ts", "interop/index.ts", "net/index.ts", "subprocess/index.ts", "testing/index.ts"];
+/** Those that are for Node, Bun and Deno alone. */
+export const NODE_ENTRIES = ["net/index.ts", "subprocess/index.ts"];
 
 /** What the entries export besides types. */
 export function valueExports(sources: Map<string, Source>): Export[] {

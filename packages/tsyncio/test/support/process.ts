@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** The built library as Node loads it, by what programs call it. `npm test` builds before it runs the tests. */
-export const BUILT: Readonly<Record<"tsyncio" | "tsyncio/testing", string>> = {
-  tsyncio: pathToFileURL(join(import.meta.dirname, "../../dist/node/index.js")).href,
-  "tsyncio/testing": pathToFileURL(join(import.meta.dirname, "../../dist/node/testing.js")).href,
-};
+export function built(entry: string): string {
+  const name = entry === "tsyncio" ? "index" : entry.slice("tsyncio/".length);
+  return pathToFileURL(join(import.meta.dirname, `../../dist/node/${name}.js`)).href;
+}
 
 export interface Finished {
   readonly code: number | null;
@@ -36,10 +36,7 @@ export async function runProgram(
   const file = join(folder, "program.mjs");
   writeFileSync(
     file,
-    source.replaceAll(
-      /from "(tsyncio(?:\/testing)?)"/g,
-      (_, entry: keyof typeof BUILT) => `from ${JSON.stringify(BUILT[entry])}`,
-    ),
+    source.replaceAll(/from "(tsyncio(?:\/\w+)?)"/g, (_, entry: string) => `from ${JSON.stringify(built(entry))}`),
   );
   const child = spawn(process.execPath, [...(options.args ?? []), file], {
     env: { ...process.env, ...options.env },

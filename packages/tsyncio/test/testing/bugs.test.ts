@@ -1,7 +1,7 @@
 import { build } from "esbuild";
 import { cancelEverywhere, type ExploreOptions, explore, replay, runTest, ScheduleError, type TestBody } from "tsyncio/testing";
 import { expect, test, vi } from "vitest";
-import { BUILT, runProgram } from "../support/process.ts";
+import { built, runProgram } from "../support/process.ts";
 import type { Bug } from "./bugs/bug.ts";
 import { bugs } from "./bugs/index.ts";
 import { starvation } from "./bugs/starvation.ts";
@@ -188,6 +188,6 @@ async function bundle(contents: string): Promise<string> {
   });
   return (outputFiles[0] as { text: string }).text.replaceAll(
     'from "tsyncio/testing"',
-    `from ${JSON.stringify(BUILT["tsyncio/testing"])}`,
+    `from ${JSON.stringify(built("tsyncio/testing"))}`,
   );
 }

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { pbkdf2 } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { gzip } from "node:zlib";
@@ -26,8 +26,11 @@ import {
   sleep,
   type Task,
   TimeoutError,
+  timeout,
   waitFor,
 } from "tsyncio";
+import { openConnection } from "tsyncio/net";
+import { createSubprocessExec } from "tsyncio/subprocess";
 import { ProblemError, runTest } from "tsyncio/testing";
 import { describe, expect, test, vi } from "vitest";
 
@@ -511,4 +514,25 @@ test("runTest(), runs side by side with others, each with its own clock and chec
 
   expect(await clean).toBe(50);
   expect(await failureOf(leaky)).toMatchObject({ code: "HELD_LOCK" });
+});
+
+test("runTest(), lets no time pass while a task waits for bytes from a real socket, or for a process [real]", async () => {
+  const server = createTcpServer((socket) => void setTimeout(() => socket.end("late"), 50));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    await runTest(function* (t) {
+      const { reader, writer } = yield* timeout("1s", () => openConnection("127.0.0.1", port));
+      const text = yield* timeout("1s", () => reader.read());
+      writer.close();
+      yield* writer.waitClosed();
+      const sleeping = yield* createSubprocessExec("sleep", ["0.05"]);
+      const code = yield* timeout("1s", () => sleeping.wait());
+
+      expect([text.toString(), code]).toEqual(["late", 0]);
+      expect(t.now()).toBeLessThan(1000);
+    });
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
