@@ -1,5 +1,6 @@
 /** What debug mode reports with: places, stacks, slow steps, swallowed cancellations, operations never awaited. */
 
+import { closed } from "../base/at-close.ts";
 import type { DebugTools } from "../kernel/debug-tools.ts";
 import { remedyFor } from "./bad-yield.ts";
 import { formatStack, stackOf } from "./format-stack.ts";
@@ -16,6 +17,9 @@ export const debugTools: DebugTools = {
   swallowed,
   noteUnstarted,
   noteStarted,
-  reportUnstarted,
+  closed: (loop) => {
+    reportUnstarted(loop);
+    closed(loop);
+  },
   remedyFor,
 };

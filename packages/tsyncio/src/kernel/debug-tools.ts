@@ -24,6 +24,6 @@ export interface DebugTools {
   noteStarted(operation: object): void;
   /** What to write instead of a `yield` of this; undefined where that is not known. */
   remedyFor(value: unknown): string | undefined;
-  /** Reports the operations made during a loop's turns that nobody has awaited. */
-  reportUnstarted(loop: EventLoop): void;
+  /** A loop has closed: reports the operations made during its turns that nobody has awaited, and closes what rests on it. */
+  closed(loop: EventLoop): void;
 }

@@ -34,7 +34,7 @@ export type Body<A extends unknown[], T> = (...args: A) => Awaitable<T> | T;
 export function ensureFuture<T>(job: Job<T>, options?: { readonly loop?: EventLoop }): Future<T> {
   if (job instanceof Future) {
     if ((options?.loop ?? job._loop) !== job._loop) {
-      throw new RangeError("Cannot use `loop`: the Future belongs to another event loop");
+      throw new RangeError("Cannot use the Future: it belongs to another event loop");
     }
     return job;
   }

@@ -310,7 +310,7 @@ export class EventLoop {
    * @throws {RuntimeError} when it is running.
    */
   close(): void {
-    if (this.#running) throw new RuntimeError("Cannot close a running event loop; stop() it first");
+    if (this.#running) throw new RuntimeError("Cannot close a running event loop; stop it");
     if (this.#closed) return;
     this.#closed = true;
     this._ready = new Deque();
@@ -323,7 +323,7 @@ export class EventLoop {
       }
     }
     this._failures.reportAll();
-    current.debugTools?.reportUnstarted(this);
+    current.debugTools?.closed(this);
     if (current.defaultLoop === this) current.defaultLoop = null;
   }
 

@@ -2,11 +2,13 @@
 
 import type { LookupAddress } from "node:dns";
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
+import { atClose } from "../base/at-close.ts";
 import { type Duration, millisecondsOrNever, NEVER } from "../base/duration.ts";
 import { isCancelled, show, TimeoutError } from "../base/errors.ts";
 import { staggeredRace } from "../flow/staggered-race.ts";
 import { timeout } from "../flow/timeout.ts";
 import { operation } from "../kernel/coroutine.ts";
+import { getRunningLoop } from "../kernel/current.ts";
 import { done, Op, type Operation, type Step } from "../kernel/operation.ts";
 import type { Coroutine } from "../kernel/suspended.ts";
 import type { Streams } from "../streams/memory.ts";
@@ -157,7 +159,10 @@ function* connecting(plan: Plan, reach: () => Coroutine<NodeTransport>): Corouti
       ? error
       : new NetworkError(plan.what, [error]);
   }
-  const { reader, writer } = transport as unknown as NodeTransport;
+  const connection = transport as unknown as NodeTransport;
+  // Left open, it would keep a program alive whose `run()` has ended.
+  connection.whenLost = atClose(getRunningLoop(), () => connection.abort());
+  const { reader, writer } = connection;
   return { reader, writer };
 }
 

@@ -3,10 +3,12 @@
 import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIP } from "node:net";
+import { atClose } from "../base/at-close.ts";
 import { Deque } from "../base/deque.ts";
 import { NEVER } from "../base/duration.ts";
 import { isCancelled, RuntimeError, show, unexpected } from "../base/errors.ts";
 import { operation } from "../kernel/coroutine.ts";
+import { getRunningLoop } from "../kernel/current.ts";
 import { done, Op, type Operation, type Step } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import { ConnectionLostError } from "../streams/transport.ts";
@@ -217,7 +219,10 @@ export class DatagramEndpoint implements WaitSource {
     this.#address = asAddress(socket.address());
     socket.on("message", (data, from) => this.#receive({ data, address: from.address, port: from.port } satisfies Datagram));
     socket.on("error", (error) => this.#receive(error));
+    // Left open, it would keep a program alive whose `run()` has ended.
+    const forget = atClose(getRunningLoop(), () => this.close());
     socket.once("close", () => {
+      forget();
       this._lost = true;
       socket.removeAllListeners().on("error", () => {});
       wakeAll(this._closes);

@@ -2,6 +2,7 @@
 
 import type { AddressInfo, Server as NodeServer, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { atClose } from "../base/at-close.ts";
 import { type Duration, milliseconds } from "../base/duration.ts";
 import { RuntimeError } from "../base/errors.ts";
 import { moveOnAfter } from "../flow/timeout.ts";
@@ -82,6 +83,7 @@ export class Server implements WaitSource {
   /** Under TLS, what it is spoken over. */
   readonly #plain = new Set<Socket>();
   readonly #closes = new Waiters();
+  readonly #forget: () => void;
   #closed = false;
   #serving = false;
   /** What could not be accepted was reported, and nothing has been accepted since. */
@@ -93,6 +95,11 @@ export class Server implements WaitSource {
   constructor(loop: EventLoop, plan: ServerPlan) {
     this.#loop = loop;
     this.#plan = plan;
+    // Left open, it would keep a program alive whose `run()` has ended.
+    this.#forget = atClose(loop, () => {
+      this.close();
+      this.abortClients();
+    });
   }
 
   /** Where it listens; empty once it is closed. */
@@ -339,7 +346,9 @@ export class Server implements WaitSource {
   }
 
   #look(): void {
-    if (this.#gone()) wakeAll(this.#closes);
+    if (!this.#gone()) return;
+    this.#forget();
+    wakeAll(this.#closes);
   }
 }
 

@@ -65,6 +65,10 @@ export class NodeTransport implements Transport {
     return this.#socket.destroyed;
   }
 
+  get failed(): boolean {
+    return this.#socket.errored !== null;
+  }
+
   get canWrite(): boolean {
     return this.#socket.writable;
   }

@@ -370,12 +370,14 @@ function asSeparators(list: readonly unknown[]): readonly Buffer[] {
   if (!Array.isArray(list) || list.length === 0) {
     throw unexpected("`separator` to be bytes, a string, or an array of these", list);
   }
-  return list.map((each) => {
+  const separators = list.map((each) => {
     if (typeof each !== "string" && !(each instanceof Uint8Array))
       throw unexpected("each separator to be bytes or a string", each);
     if (each.length === 0) throw new TypeError("Expected each separator to have at least one byte, got an empty one");
     return typeof each === "string" ? Buffer.from(each) : Buffer.from(each.buffer, each.byteOffset, each.length);
   });
+  // Of those that end together the first one counts: let it be the shortest.
+  return separators.sort((a, b) => a.length - b.length);
 }
 
 function checkCount(n: unknown, name: string): void {

@@ -11,6 +11,8 @@ export interface Transport extends ByteSource {
   readonly writeBufferSize: number;
   /** Closed at once, with what was left dropped; whoever has it is about to be told. */
   readonly aborted?: boolean;
+  /** Failed; whoever has it is about to be told. */
+  readonly failed?: boolean;
   /** Whether a write may follow. */
   readonly canWrite: boolean;
   /** Takes bytes. `whenTaken` is called once these have gone, if it is given; with an error, when they never will. */

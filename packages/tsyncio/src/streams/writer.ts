@@ -275,10 +275,11 @@ class Drain extends Waiter<void> {
     if (writer._lost) throw lost(writer);
     if (this._data !== null) writer._write(this._data);
     // The other side may be gone, and this task the last to hear of it: once it has been looked at, `close()` takes effect.
-    if (writer._full || writer.isClosing()) {
+    const blocked = this._blocked();
+    if (blocked || writer.isClosing()) {
       writer._drains.join(this);
       const step = this._wait();
-      if (!writer._full) this._wake();
+      if (!blocked) this._wake();
       return step;
     }
     return done(undefined);
@@ -288,9 +289,18 @@ class Drain extends Waiter<void> {
     const writer = this._writer;
     writer._drains.leave(this);
     if (writer._lost) throw lost(writer);
-    if (!writer._full) return done(undefined);
+    if (!this._blocked()) return done(undefined);
     writer._drains.join(this);
     return this._wait();
+  }
+
+  /**
+   * RACE  1. the other side goes   2. a write fails at once: Node drops it, so that nothing is on its way   3. the socket tells its error and
+   *       its end a little later, and so must this wait.   test: "stdin.drain(), tells that the child has gone"
+   */
+  _blocked(): boolean {
+    const writer = this._writer;
+    return writer._full || writer._transport.failed === true;
   }
 
   override _abandon(): void {

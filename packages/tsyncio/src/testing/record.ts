@@ -62,7 +62,7 @@ export class RunRecorder implements Recorder {
       },
       runTimed: (_, entry) => entry._run(),
       swallowed: () => {},
-      reportUnstarted: () => {},
+      closed: () => {},
     };
     current.debugTools = { ...debugTools, ...tools };
   }
