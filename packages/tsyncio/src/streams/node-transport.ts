@@ -29,6 +29,8 @@ export class NodeTransport implements Transport {
   #error: Error | null = null;
   #ended = false;
   #closing = false;
+  /** Told to end: once all has gone, Node destroys the socket. */
+  #ending = false;
   /** The socket is in the hands of a TLS handshake. */
   #released = false;
   readonly #onData: (data: Buffer) => void;
@@ -66,7 +68,8 @@ export class NodeTransport implements Transport {
   }
 
   get failed(): boolean {
-    return this.#socket.errored !== null;
+    const { errored, destroyed } = this.#socket;
+    return errored !== null || (destroyed && !this.#ending);
   }
 
   get canWrite(): boolean {
@@ -81,6 +84,7 @@ export class NodeTransport implements Transport {
 
   writeEof(): void {
     this.#checkHeld();
+    this.#ending = true;
     this.#socket.end();
   }
 
@@ -89,7 +93,7 @@ export class NodeTransport implements Transport {
   }
 
   close(): void {
-    this.#closing = true;
+    this.#closing = this.#ending = true;
     if (this.#released) {
       this.#socket.destroy();
       return;

@@ -11,7 +11,7 @@ export interface Transport extends ByteSource {
   readonly writeBufferSize: number;
   /** Closed at once, with what was left dropped; whoever has it is about to be told. */
   readonly aborted?: boolean;
-  /** Failed; whoever has it is about to be told. */
+  /** Failed, or closed from elsewhere; whoever has it is about to be told. */
   readonly failed?: boolean;
   /** Whether a write may follow. */
   readonly canWrite: boolean;

@@ -26,10 +26,6 @@ describe.each(["TCP", ...(process.platform === "win32" ? [] : ["a Unix socket"])
   test("Server.serveForever(), cancelled by a handler, closes the server, which cannot serve again [real]", async () => {
     await quietly(function* () {
       const path = join(folder, "forever.sock");
-      const main = createTask(function* () {
-        yield* sleep(0);
-        yield* server.serveForever();
-      });
       const handler = function* ({ reader, writer }: Streams): Coroutine<void> {
         yield* reader.readline();
         main.cancel();
@@ -38,6 +34,7 @@ describe.each(["TCP", ...(process.platform === "win32" ? [] : ["a Unix socket"])
         yield* writer.waitClosed();
       };
       const server: Server = yield* kind === "TCP" ? startServer(handler, "127.0.0.1", 0) : startUnixServer(handler, path);
+      const main = createTask(server.serveForever());
       expect(server.isServing()).toBe(true);
       const { reader, writer } = yield* kind === "TCP" ? openConnection("127.0.0.1", server.port) : openUnixConnection(path);
       yield* writer.send(`${"1".repeat(5 * 1024)}\n`);
