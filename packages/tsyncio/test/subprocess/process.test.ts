@@ -338,7 +338,7 @@ describe("Process", () => {
 
   test("stdout, holds a child back that writes more than is read, and loses nothing [real]", async () => {
     await real(function* () {
-      const process = yield* createSubprocessShell("seq 1 300000", { stdout: PIPE, limit: 1000 });
+      const process = yield* createSubprocessShell("seq -f %020g 1 20000", { stdout: PIPE, limit: 1000 });
       yield* sleep(30);
       const held = process.stdout.buffered;
       let expected = 0;
@@ -349,7 +349,7 @@ describe("Process", () => {
       }
 
       expect(held).toBeLessThan(200_000);
-      expect(expected).toBe(300_000);
+      expect(expected).toBe(20_000);
       expect(yield* process.wait()).toBe(0);
     });
   });
