@@ -369,6 +369,53 @@ for (const [spelling, scenario] of Object.entries(scenarios)) {
   say(`cancelEverywhere, ${spelling}:`, sweep.runs, sweep.cancelled);
 }
 
+say("== the outside world");
+const entry = (name) => import(new URL(`./${name}.js`, argument).href);
+const { openConnection, openDatagram, startServer } = await entry("net");
+const { createSubprocessExec, PIPE, runProcess } = await entry("subprocess");
+const { fromPromise, once, readLines } = await entry("interop");
+await run(function* () {
+  const server = yield* startServer(
+    function* ({ reader, writer }) {
+      for (;;) {
+        const line = yield* reader.readline();
+        if (line.length === 0) break;
+        yield* writer.send(line);
+      }
+    },
+    "127.0.0.1",
+    0,
+  );
+  const { reader, writer } = yield* openConnection("127.0.0.1", server.port);
+  yield* writer.send("echo\n");
+  say("net:", String(yield* reader.readline()).trim());
+  const reading = createTask(reader.readline());
+  yield* sleep(5);
+  yield* reading.cancelAndWait();
+  writer.writeEof();
+  say("half-closed:", (yield* reader.read()).length, reading.cancelled());
+  writer.close();
+  yield* writer.waitClosed();
+  yield* server.shutdown({ grace: 0 });
+  const udp = yield* openDatagram({ local: { host: "127.0.0.1", port: 0 } });
+  yield* udp.send("datagram", udp.address);
+  say("udp:", String((yield* udp.receive()).data));
+  udp.close();
+  const cat = yield* createSubprocessExec("cat", [], { stdin: PIPE, stdout: PIPE });
+  const { stdout } = yield* cat.communicate("through a pipe");
+  say("subprocess:", String(stdout), cat.returncode);
+  say("killed:", (yield* runProcess("sh", ["-c", "kill -9 $$"], { check: false })).signal);
+  say("interop:", yield* fromPromise((signal) => Promise.resolve(signal.aborted)));
+  const target = new EventTarget();
+  const event = createTask(once(target, "ready"));
+  yield* sleep(0);
+  target.dispatchEvent(new globalThis.Event("ready"));
+  say("once:", (yield* event)[0].type);
+  const lines = readLines(new URL(import.meta.url));
+  say("lines:", (yield* lines.next()).done);
+  yield* lines.close();
+});
+
 say("== a program that cannot go on");
 // Not awaited: while a module awaits at its top level, Bun and Deno never tell that nothing is left to do.
 run(new Event().wait(), { name: "main" }).catch((error) => {

@@ -59,7 +59,7 @@ const MAX_QUEUE = 1024;
  * const client = yield* openDatagram({ remote: { host: "127.0.0.1", port: server.address.port } });
  * yield* client.send("ping");
  * const { data, address, port } = yield* server.receive();
- * yield* server.send(`${data}, pong`, { host: address, port });
+ * yield* server.send(`${data}, pong`, { address, port });
  * (yield* client.receive()).data.toString(); // => "ping, pong"
  * server.close();
  * client.close();
@@ -267,25 +267,26 @@ export class DatagramEndpoint implements WaitSource {
    * Sends a datagram.
    *
    * @param data - Bytes, or text as UTF-8; with IPv4 at most 65507 bytes.
-   * @param to - Whom to; needed unless there is a `remote`, and refused if there is.
+   * @param to - Whom to: `{ host, port }`, or the `{ address, port }` that a datagram came from; needed unless there is a `remote`, and refused if there is.
    * @throws {RuntimeError} when it is closed; {TypeError} for wrong arguments, at once; Node's error when the system refuses it, such as
    *   `EMSGSIZE`.
    *
    * **Suspends** until the system has taken it. **Cancel** ends the wait; it is sent all the same.
    * **Source** asyncio/transports.py `DatagramTransport.sendto`.
    */
-  send(data: string | Uint8Array, to?: HostPort): Operation<void> {
+  send(data: string | Uint8Array, to?: HostPort | Pick<SocketAddress, "address" | "port">): Operation<void> {
     if (typeof data !== "string" && !(data instanceof Uint8Array)) {
       throw unexpected("bytes (a Uint8Array) or text to send", data);
     }
-    if (to !== undefined) checkPlace(to, "to", 1);
+    const place = typeof to === "object" && to !== null && "address" in to ? { host: to.address, port: to.port } : to;
+    if (place !== undefined) checkPlace(place, "to", 1);
     if (this.#remote !== null && to !== undefined) {
       throw new TypeError(`Cannot send to \`to\`: ${this.describe()} sends to its \`remote\` alone; open one without it`);
     }
     if (this.#remote === null && to === undefined) {
       throw new TypeError("Expected `to`, whom to send to: { host, port }; or open the endpoint with `remote`");
     }
-    return new Send(this, typeof data === "string" ? Buffer.from(data) : data, to) as unknown as Operation<void>;
+    return new Send(this, typeof data === "string" ? Buffer.from(data) : data, place) as unknown as Operation<void>;
   }
 
   /** @internal */

@@ -105,8 +105,9 @@ function* exchanging(process: Process, excess: () => unknown, drain: number): Co
 }
 
 /** A process that wants less than it gets, or has gone by now, is no error, as in asyncio. */
-function feed({ stdin }: Process, input: Data): void {
-  if (stdin === null || stdin._lost) return;
+function feed({ stdin, returncode }: Process, input: Data): void {
+  // When it has exited, Node is about to close the pipe.
+  if (stdin === null || stdin._lost || returncode !== null) return;
   if (input.length > 0) stdin.write(input);
   stdin.close();
 }
