@@ -192,3 +192,54 @@ test.for(Object.entries(KINDS))("the installed types, check a program, under %s 
 
   expect(stdout).toBe("");
 });
+
+const OUTSIDE = `
+import { type Coroutine, run } from "tsyncio";
+import { fromPromise, readLines } from "tsyncio/interop";
+import { openConnection, startServer, type Streams } from "tsyncio/net";
+import { createSubprocessExec, PIPE, runProcess } from "tsyncio/subprocess";
+
+function* echo({ reader, writer }: Streams): Coroutine<void> {
+  const line: Buffer = yield* reader.readline();
+  yield* writer.send(line);
+}
+await run(function* () {
+  const server = yield* startServer(echo, "127.0.0.1", 0);
+  const { reader, writer } = yield* openConnection("127.0.0.1", server.port);
+  yield* writer.send("hello\\n");
+  const text: string = (yield* reader.readline()).toString();
+  writer.close();
+  yield* server.shutdown();
+  const cat = yield* createSubprocessExec("cat", [], { stdin: PIPE, stdout: PIPE });
+  const { stdout } = yield* cat.communicate(text);
+  const echoed: string = (yield* runProcess("echo", ["done"], { encoding: "utf8" })).stdout;
+  const line = yield* readLines("program.ts").next();
+  const first: string = line.done ? "" : line.value;
+  const aborted: boolean = yield* fromPromise((signal) => Promise.resolve(signal.aborted));
+  console.log(JSON.stringify([text, stdout.toString(), echoed, first, aborted]));
+});
+`;
+
+test.for(["nodenext", "bundler"] as const)(
+  "the installed types of the entries for Node, check a program, under %s [real]",
+  async (kind) => {
+    await writeFile(join(project, "program.ts"), OUTSIDE);
+
+    const { stdout } = await execute("node", [TSC, ...STRICT, ...KINDS[kind], "program.ts"], { cwd: project }).catch(
+      (error: { stdout: string }) => error,
+    );
+
+    expect(stdout).toBe("");
+  },
+);
+
+test("the installed entries for Node, run a program, with plain node [real]", async () => {
+  const { code } = await transform(OUTSIDE, { loader: "ts", target: "es2022" });
+  await writeFile(join(project, "program.ts"), OUTSIDE);
+  await writeFile(join(project, "outside.mjs"), code);
+
+  const { stdout, stderr } = await execute("node", ["outside.mjs"], { cwd: project });
+
+  expect(JSON.parse(stdout)).toEqual(["hello\n", "hello\n", "done\n", "", false]);
+  expect(stderr).toBe("");
+});
