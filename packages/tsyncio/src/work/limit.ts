@@ -1,5 +1,6 @@
 /** Limits for functions: how many calls go on at a time, how often they begin, or both. */
 
+import { NEVER } from "../base/duration.ts";
 import { unexpected } from "../base/errors.ts";
 import { type Linked, LinkedList } from "../base/linked-list.ts";
 import { CLAIMED, Scope } from "../kernel/coroutine.ts";
@@ -11,7 +12,7 @@ import type { Coroutine } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import { bindLoop } from "../sync/loop-bound.ts";
 import { CapacityLimiter, Permit } from "./capacity-limiter.ts";
-import { type Limiter, type LimiterOptions, OUTSIDE, type Turn, type WaitingTask } from "./limiter.ts";
+import { checkWhole, type Limiter, type LimiterOptions, OUTSIDE, type Turn, type WaitingTask } from "./limiter.ts";
 import { RateLimiter, type RateLimiterOptions } from "./rate-limiter.ts";
 import type { Refusal } from "./refused.ts";
 import { Watchers } from "./watchers.ts";
@@ -82,6 +83,8 @@ export class CombinedLimiter {
     if (concurrency === undefined && rate === undefined) {
       throw unexpected("`concurrency` or `rate` or both", options, "without a limit, call the function itself");
     }
+    // Else it would be told of as the `total` of a CapacityLimiter.
+    if (typeof concurrency === "number" && concurrency !== NEVER) checkWhole(concurrency, "concurrency");
     const { name } = options;
     this.name = name;
     // Where there is one limiter, and nobody else has it, its line is the line of calls.

@@ -29,8 +29,8 @@ function body(log: string[], name: string, duration = 10): () => Coroutine<void>
 
 test.each([
   [{}, "Expected `concurrency` or `rate` or both, got an object; without a limit, call the function itself"],
-  [{ concurrency: 0 }, "Expected `total` to be an integer ≥ 1, got 0 (number)"],
-  [{ concurrency: 1.5 }, "Expected `total` to be an integer ≥ 1"],
+  [{ concurrency: 0 }, "Expected `concurrency` to be an integer ≥ 1, got 0 (number)"],
+  [{ concurrency: 1.5 }, "Expected `concurrency` to be an integer ≥ 1"],
   [{ rate: { limit: 0, per: 1 } }, "Expected `limit` to be an integer ≥ 1"],
   [{ concurrency: 1, rate: { limit: 1, per: 1 }, maxWaiting: -1 }, "Expected `maxWaiting` to be an integer ≥ 0"],
 ] as [CombinedOptions, string][])("limit() and CombinedLimiter refuse %j", (options, message) => {
