@@ -441,7 +441,7 @@ for (const kind of ["Future", "Task"]) {
     expect(await loop.runUntilComplete(ensureFuture(given))).toBe("ok");
     expect([given.done(), given.result()]).toEqual([true, "ok"]);
     expect(() => ensureFuture(given, { loop: other })).toThrow(RangeError);
-    expect(() => ensureFuture(given, { loop: other })).toThrow(/Future belongs to another event loop/);
+    expect(() => ensureFuture(given, { loop: other })).toThrow(/the Future: it belongs to another event loop/);
     expect(ensureFuture(given, { loop })).toBe(given);
     loop.close();
   });
