@@ -438,7 +438,7 @@ for (const [spelling, fn, awaits] of [
 
   for (const [when, interrupt, cleanup] of [
     ["in the same turn", `process.emit("SIGINT")`, ""],
-    ["while it cleans up", "interruptSelf()", `${awaits} sleep("10m");`],
+    ["while it cleans up", "", `interruptSelf(); ${awaits} sleep("10m");`],
   ] as const) {
     test(`Runner.run(), rejects with CancelledError, when main was cancelled by another and SIGINT comes ${when}, ${spelling} [real]`, async () => {
       const lines = await interrupted(`${fn}${arrow} {
