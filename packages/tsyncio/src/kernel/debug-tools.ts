@@ -24,6 +24,9 @@ export interface DebugTools {
   noteStarted(operation: object): void;
   /** What to write instead of a `yield` of this; undefined where that is not known. */
   remedyFor(value: unknown): string | undefined;
-  /** A loop has closed: reports the operations made during its turns that nobody has awaited, and closes what rests on it. */
+  /**
+   * A loop has closed: reports the operations made during its turns that nobody has awaited, and closes what rests on it (base/at-close.ts).
+   * Both in this slot, because pages have no sockets, and a second one would cost each of them.
+   */
   closed(loop: EventLoop): void;
 }

@@ -12,10 +12,12 @@ import { getRunningLoop } from "../kernel/current.ts";
 import { done, Op, type Operation, type Step } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import { ConnectionLostError } from "../streams/transport.ts";
+import { until } from "../streams/until.ts";
 import { Waiter, Waiters, wakeAll } from "../sync/waiters.ts";
 import { hostPort, resolve, type SocketAddress } from "./address.ts";
 import { NetworkError } from "./errors.ts";
 import { checkBoolean, checkHost, checkOptions, checkPort } from "./options.ts";
+import { ready } from "./ready.ts";
 
 /** A host, by name or address, and a port. */
 export interface HostPort {
@@ -95,13 +97,13 @@ function* opening(
     const to = remote && (yield* addressOf(remote, from === undefined ? 0 : (isIP(from) as 4 | 6)));
     socket = createSocket({ type: isIP(to ?? from ?? "0.0.0.0") === 6 ? "udp6" : "udp4", reuseAddr: flags.reuseAddr });
     const bound = socket;
-    yield* ready(bound, "listening", () =>
+    yield* socketReady(bound, "listening", () =>
       bound.bind({ port: local?.port ?? 0, ...(from !== undefined && { address: from }) }),
     );
     // Made before it is connected, so that nothing is missed.
     endpoint = new DatagramEndpoint(bound, maxQueue, dropOldest);
     if (to !== undefined && remote !== undefined) {
-      yield* ready(bound, "connect", () => bound.connect(remote.port, to));
+      yield* socketReady(bound, "connect", () => bound.connect(remote.port, to));
       endpoint._connected();
     }
     if (flags.broadcast) bound.setBroadcast(true);
@@ -130,62 +132,8 @@ function closeQuietly(socket: Socket): void {
 }
 
 /** Waits for an event of a socket, or its error. */
-function ready(socket: Socket, event: "listening" | "connect", begin: () => void): Operation<void> {
-  return new Ready(socket, event, begin) as unknown as Operation<void>;
-}
-
-class Ready extends Op<void> {
-  declare readonly _socket: Socket;
-  declare readonly _event: "listening" | "connect";
-  declare readonly _begin: () => void;
-  declare _error: Error | null;
-  declare _forget: () => void;
-
-  constructor(socket: Socket, event: "listening" | "connect", begin: () => void) {
-    super();
-    this._socket = socket;
-    this._event = event;
-    this._begin = begin;
-    this._error = null;
-    this._forget = () => {};
-  }
-
-  override _start(): Step<void> {
-    const socket = this._socket;
-    const succeed = (error?: Error): void => {
-      this._error = error ?? null;
-      this._forget();
-      this._wake();
-    };
-    const fail = (error: Error): void => succeed(error);
-    const happened = (): void => succeed();
-    socket.on(this._event, happened);
-    socket.on("error", fail);
-    this._forget = () => {
-      socket.off(this._event, happened);
-      socket.off("error", fail);
-    };
-    this._begin();
-    return this._wait();
-  }
-
-  override _resume(): Step<void> {
-    if (this._error !== null) throw this._error;
-    return done(undefined);
-  }
-
-  override _abandon(): void {
-    this._forget();
-  }
-
-  /** @internal */
-  get _outside(): boolean {
-    return true;
-  }
-
-  override describe(): string {
-    return `openDatagram (${this._event})`;
-  }
+function socketReady(socket: Socket, event: "listening" | "connect", begin: () => void): Operation<void> {
+  return ready({ label: `openDatagram (${event})`, emitter: socket, event, begin });
 }
 
 /**
@@ -205,8 +153,8 @@ export class DatagramEndpoint implements WaitSource {
   readonly #queue = new Deque<Datagram | Error>();
   /** @internal Those that wait for a datagram. */
   readonly _receivers: Waiters = new Waiters();
-  /** @internal Those that wait for the end. */
-  readonly _closes: Waiters = new Waiters();
+  /** Those that wait for the end. */
+  readonly #closes = new Waiters();
   #closing = false;
   /** @internal The socket is closed. */
   _lost = false;
@@ -225,7 +173,7 @@ export class DatagramEndpoint implements WaitSource {
       forget();
       this._lost = true;
       socket.removeAllListeners().on("error", () => {});
-      wakeAll(this._closes);
+      wakeAll(this.#closes);
       wakeAll(this._receivers);
     });
   }
@@ -344,7 +292,7 @@ export class DatagramEndpoint implements WaitSource {
 
   /** Waits until it is closed. **Suspends** until then. **Cancel** ends the wait. */
   waitClosed(): Operation<void> {
-    return new Closed(this) as unknown as Operation<void>;
+    return until({ of: this, label: "endpoint.waitClosed", line: this.#closes, isSo: () => this._lost, result: () => {} });
   }
 
   /** At the end of an `await using` block: closes it, and waits until it is closed. */
@@ -445,38 +393,6 @@ class Send extends Op<void> {
 
   override describe(): string {
     return "endpoint.send";
-  }
-}
-
-class Closed extends Waiter<void> {
-  declare readonly _endpoint: DatagramEndpoint;
-
-  constructor(endpoint: DatagramEndpoint) {
-    super();
-    this._endpoint = endpoint;
-  }
-
-  override _start(): Step<void> {
-    if (this._endpoint._lost) return done(undefined);
-    this._endpoint._closes.join(this);
-    return this._wait();
-  }
-
-  override _resume(): Step<void> {
-    this._endpoint._closes.leave(this);
-    return done(undefined);
-  }
-
-  override _abandon(): void {
-    this._endpoint._closes.leave(this);
-  }
-
-  override describe(): string {
-    return "endpoint.waitClosed";
-  }
-
-  override _waitsFor(): WaitSource {
-    return this._endpoint;
   }
 }
 

@@ -10,12 +10,13 @@ import { captureContext } from "../kernel/context.ts";
 import { operation } from "../kernel/coroutine.ts";
 import type { Body } from "../kernel/job.ts";
 import type { EventLoop } from "../kernel/loop.ts";
-import { done, type Operation, type Step } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { Coroutine, WaitSource } from "../kernel/suspended.ts";
 import type { Task } from "../kernel/task.ts";
 import type { Streams } from "../streams/memory.ts";
 import type { ReaderOptions } from "../streams/reader.ts";
-import { Waiter, Waiters, wakeAll } from "../sync/waiters.ts";
+import { until } from "../streams/until.ts";
+import { Waiters, wakeAll } from "../sync/waiters.ts";
 import type { SocketAddress } from "./address.ts";
 import { Client } from "./client.ts";
 import { listen } from "./listen.ts";
@@ -186,7 +187,7 @@ export class Server implements WaitSource {
    * **Suspends** until then. **Cancel** ends the wait. **Source** `Server.wait_closed`, as of 3.12.1.
    */
   waitClosed(): Operation<void> {
-    return new Closed(this, this.#closes, () => this.#gone()) as unknown as Operation<void>;
+    return until({ of: this, label: "server.waitClosed", line: this.#closes, isSo: () => this.#gone(), result: () => {} });
   }
 
   /**
@@ -300,9 +301,7 @@ export class Server implements WaitSource {
     this.#troubled = false;
     // Those under TLS are not until their handshake is done.
     socket.allowHalfOpen = true;
-    if (this.#closed || this.#loop.isClosed()) {
-      // Also when a program has ended and left its server behind.
-      this.close();
+    if (this.#closed) {
       socket.on("error", () => {}).destroy();
       return;
     }
@@ -349,42 +348,5 @@ export class Server implements WaitSource {
     if (!this.#gone()) return;
     this.#forget();
     wakeAll(this.#closes);
-  }
-}
-
-/** The wait for the end of a server. */
-class Closed extends Waiter<void> {
-  declare readonly _server: Server;
-  declare readonly _line: Waiters;
-  declare readonly _gone: () => boolean;
-
-  constructor(server: Server, line: Waiters, gone: () => boolean) {
-    super();
-    this._server = server;
-    this._line = line;
-    this._gone = gone;
-  }
-
-  override _start(): Step<void> {
-    if (this._gone()) return done(undefined);
-    this._line.join(this);
-    return this._wait();
-  }
-
-  override _resume(): Step<void> {
-    this._line.leave(this);
-    return done(undefined);
-  }
-
-  override _abandon(): void {
-    this._line.leave(this);
-  }
-
-  override describe(): string {
-    return "server.waitClosed";
-  }
-
-  override _waitsFor(): WaitSource {
-    return this._server;
   }
 }

@@ -8,6 +8,7 @@ import { Waiter, Waiters, wakeAll } from "../sync/waiters.ts";
 import type { StreamReader } from "./reader.ts";
 import type { TlsOptions } from "./tls-options.ts";
 import { ConnectionLostError, type Transport } from "./transport.ts";
+import { until } from "./until.ts";
 
 /** What can be written: bytes, or text, which is sent as UTF-8. */
 export type Data = string | Uint8Array;
@@ -45,8 +46,8 @@ export class StreamWriter implements WaitSource {
   _error: Error | null = null;
   /** @internal Those that wait until less is on its way. */
   readonly _drains: Waiters = new Waiters();
-  /** @internal Those that wait for the end. */
-  readonly _closes: Waiters = new Waiters();
+  /** Those that wait for the end. */
+  readonly #closes = new Waiters();
   #high = HIGH_WATER;
   #low = HIGH_WATER / 4;
   #closing = false;
@@ -152,7 +153,7 @@ export class StreamWriter implements WaitSource {
    * **Suspends** until then. **Cancel** ends the wait. **Source** asyncio/streams.py `StreamWriter.wait_closed`.
    */
   waitClosed(): Operation<void> {
-    return new Closing(this) as unknown as Operation<void>;
+    return this.#untilLost(true);
   }
 
   /**
@@ -211,7 +212,7 @@ export class StreamWriter implements WaitSource {
   /** At the end of an `await using` block: closes, and waits until the connection is gone, however it goes. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    while (!this._lost) await new Closing(this, false);
+    while (!this._lost) await this.#untilLost(false);
   }
 
   /** @internal */
@@ -227,6 +228,14 @@ export class StreamWriter implements WaitSource {
     if (rises) this._full ||= transport.writeBufferSize > this.#high;
   }
 
+  /** @param throws - Whether it throws what the connection was lost by. */
+  #untilLost(throws: boolean): Operation<void> {
+    const result = (): void => {
+      if (throws && this._error !== null) throw this._error;
+    };
+    return until({ of: this, label: "writer.waitClosed", line: this.#closes, isSo: () => this._lost, result });
+  }
+
   #lookAtLevel(): void {
     if (!this._full || this._transport.writeBufferSize > this.#low) return;
     this._full = false;
@@ -239,7 +248,7 @@ export class StreamWriter implements WaitSource {
     this._lost = true;
     this._error = error;
     wakeAll(this._drains);
-    wakeAll(this._closes);
+    wakeAll(this.#closes);
   }
 
   /** @internal */
@@ -261,13 +270,11 @@ export class StreamWriter implements WaitSource {
 class Drain extends Waiter<void> {
   declare readonly _writer: StreamWriter;
   declare readonly _data: Buffer | null;
-  declare _yielded: boolean;
 
   constructor(writer: StreamWriter, data: Buffer | null) {
     super();
     this._writer = writer;
     this._data = data;
-    this._yielded = false;
   }
 
   override _start(): Step<void> {
@@ -309,43 +316,6 @@ class Drain extends Waiter<void> {
 
   override describe(): string {
     return this._data === null ? "writer.drain" : "writer.send";
-  }
-
-  override _waitsFor(): WaitSource {
-    return this._writer;
-  }
-}
-
-class Closing extends Waiter<void> {
-  declare readonly _writer: StreamWriter;
-  /** Whether it throws what the connection was lost by. */
-  declare readonly _throws: boolean;
-
-  constructor(writer: StreamWriter, throws = true) {
-    super();
-    this._writer = writer;
-    this._throws = throws;
-  }
-
-  override _start(): Step<void> {
-    if (this._writer._lost) return this._resume();
-    this._writer._closes.join(this);
-    return this._wait();
-  }
-
-  override _resume(): Step<void> {
-    const writer = this._writer;
-    writer._closes.leave(this);
-    if (this._throws && writer._error !== null) throw writer._error;
-    return done(undefined);
-  }
-
-  override _abandon(): void {
-    this._writer._closes.leave(this);
-  }
-
-  override describe(): string {
-    return "writer.waitClosed";
   }
 
   override _waitsFor(): WaitSource {

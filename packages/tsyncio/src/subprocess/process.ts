@@ -4,12 +4,13 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Duration } from "../base/duration.ts";
 import { RuntimeError } from "../base/errors.ts";
-import { done, type Operation, type Step } from "../kernel/operation.ts";
+import type { Operation } from "../kernel/operation.ts";
 import type { WaitSource } from "../kernel/suspended.ts";
 import { NodeTransport } from "../streams/node-transport.ts";
 import type { StreamReader } from "../streams/reader.ts";
+import { until, wakeThoseDone } from "../streams/until.ts";
 import type { Data, StreamWriter } from "../streams/writer.ts";
-import { Waiter, Waiters } from "../sync/waiters.ts";
+import { Waiters } from "../sync/waiters.ts";
 import { type CommunicateOptions, communicate, type Output } from "./communicate.ts";
 import { type LineOptions, Lines } from "./lines.ts";
 import { checkGrace, checkSignal, DRAIN, type Plan } from "./options.ts";
@@ -300,15 +301,13 @@ export class Process<
   }
 
   /** @internal Waits for something that, once it is so, stays so. */
-  _until<T>(label: string, isSo: () => boolean, result: () => T, begin: () => void = () => {}): Operation<T> {
-    return new Until(this as Process, { label, line: this.#waits, isSo, result, begin }) as unknown as Operation<T>;
+  _until<T>(label: string, isSo: () => boolean, result: () => T, begin?: () => void): Operation<T> {
+    return until({ of: this, label, line: this.#waits, isSo, result, begin });
   }
 
   /** @internal Something is so now that was not before. */
   _changed(): void {
-    for (let wait = this.#waits.first; wait !== null; wait = wait._next) {
-      if ((wait as Until<unknown>)._condition.isSo()) wait._wake();
-    }
+    wakeThoseDone(this.#waits);
   }
 
   /** @internal */
@@ -388,52 +387,5 @@ export class Process<
     }
     this.#look();
     if (!this.#closed) this.#timer = setTimeout(() => this._release(), DRAIN);
-  }
-}
-
-interface Condition<T> {
-  readonly label: string;
-  readonly line: Waiters;
-  readonly isSo: () => boolean;
-  readonly result: () => T;
-  /** Called when the wait begins. */
-  readonly begin: () => void;
-}
-
-/** A wait for something of a process. */
-class Until<T> extends Waiter<T> {
-  declare readonly _process: Process;
-  declare readonly _condition: Condition<T>;
-
-  constructor(process: Process, condition: Condition<T>) {
-    super();
-    this._process = process;
-    this._condition = condition;
-  }
-
-  override _start(): Step<T> {
-    const { begin, isSo, line, result } = this._condition;
-    begin();
-    if (isSo()) return done(result());
-    line.join(this);
-    return this._wait();
-  }
-
-  override _resume(): Step<T> {
-    this._condition.line.leave(this);
-    return done(this._condition.result());
-  }
-
-  override _abandon(): void {
-    this._condition.line.leave(this);
-  }
-
-  override describe(): string {
-    // In debug mode it is asked for before the fields are set.
-    return (this._condition as Condition<T> | undefined)?.label ?? "process.wait";
-  }
-
-  override _waitsFor(): WaitSource {
-    return this._process;
   }
 }

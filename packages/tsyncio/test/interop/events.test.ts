@@ -4,17 +4,10 @@ import { EventOverflowError, interval, type OnOptions, on, once } from "tsyncio/
 import { cancelEverywhere } from "tsyncio/testing";
 import { expect, test } from "vitest";
 import { virtually } from "../support/virtual.ts";
+import { outcome } from "./support.ts";
 
 const count = (emitter: EventEmitter): number =>
   emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
-
-const outcome = async (promise: PromiseLike<unknown>): Promise<unknown> => {
-  try {
-    return await promise;
-  } catch (error) {
-    return error;
-  }
-};
 
 for (const spelling of ["function*", "async"] as const) {
   test(`once() gives what the listeners get, and stops listening, ${spelling}`, async () => {

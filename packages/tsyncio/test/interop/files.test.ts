@@ -17,6 +17,7 @@ import { pathToFileURL } from "node:url";
 import { type Coroutine, createTask, gather, LimitOverrunError, run, sleep } from "tsyncio";
 import { readChunks, readFile, readLines, withFile, writeFileAtomic } from "tsyncio/interop";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { outcome } from "./support.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -36,14 +37,6 @@ function open(): string[] {
     }
   });
 }
-
-const outcome = async (promise: PromiseLike<unknown>): Promise<unknown> => {
-  try {
-    return await promise;
-  } catch (error) {
-    return error;
-  }
-};
 
 const content = Array.from({ length: 20_000 }, (_, n) => `line ${n} äöü`).join("\n");
 

@@ -15,14 +15,7 @@ import {
 import { fromAsyncIterable, toAsyncIterable } from "tsyncio/interop";
 import { expect, test } from "vitest";
 import { runVirtual, virtually } from "../support/virtual.ts";
-
-const outcome = async (promise: PromiseLike<unknown>): Promise<unknown> => {
-  try {
-    return await promise;
-  } catch (error) {
-    return error;
-  }
-};
+import { outcome } from "./support.ts";
 
 /** An async generator that tells what becomes of it. */
 async function* numbers(log: string[], delay = 0, last = 3): AsyncGenerator<number, void, unknown> {

@@ -15,6 +15,7 @@ import {
 import { abortable, anySignal, fromPromise, fromSignal, toPromise, toSignal } from "tsyncio/interop";
 import { expect, test } from "vitest";
 import { runVirtual, virtually } from "../support/virtual.ts";
+import { outcome } from "./support.ts";
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
 
@@ -28,14 +29,6 @@ function byHand<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject
   });
   return { promise, resolve, reject };
 }
-
-const outcome = async (promise: PromiseLike<unknown>): Promise<unknown> => {
-  try {
-    return await promise;
-  } catch (error) {
-    return error;
-  }
-};
 
 for (const spelling of ["function*", "async"] as const) {
   test(`fromPromise() gives what the promise does, value or error, ${spelling}`, async () => {

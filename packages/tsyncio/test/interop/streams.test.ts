@@ -8,17 +8,10 @@ import { PassThrough, Readable, Writable } from "node:stream";
 import { createTask, isCancelled, run, sleep } from "tsyncio";
 import { fetchResponse, fromReadable, toAsyncIterable, toReadable, toReadableStream, writeAll } from "tsyncio/interop";
 import { afterAll, expect, test } from "vitest";
+import { outcome } from "./support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tsyncio-streams-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const outcome = async (promise: PromiseLike<unknown>): Promise<unknown> => {
-  try {
-    return await promise;
-  } catch (error) {
-    return error;
-  }
-};
 
 const count = (stream: Readable | Writable): number =>
   stream.eventNames().reduce((sum, name) => sum + stream.listenerCount(name), 0);
